@@ -1,0 +1,178 @@
+#!/usr/bin/python
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refuse a run before its first change: the manifest's findings and this host's own."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Refuse a wrong manifest, or names that belong to someone else on the host
+version_added: 0.1.0
+description:
+  - Fails with all findings at once, those that O(findings) brings and those of this host.
+  - A unix user, a directory or a unit that the collection did not make is never taken over.
+  - Changes nothing, in any mode.
+options:
+  findings:
+    description: What P(webstack.python.manifest_findings#filter) found; one line each.
+    type: list
+    elements: str
+    default: []
+  apps:
+    description: The apps whose names are looked for on this host.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      entry:
+        description: How messages name the manifest entry, C(python_apps[0] (shop\)).
+        type: str
+        required: true
+      name:
+        description: The app's name.
+        type: str
+        required: true
+  proxy:
+    description: Whether this host's Nginx is managed in this run.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: The module only reads.
+  diff_mode:
+    support: none
+    description: There is nothing to show.
+author: webstack.python contributors (@webstack-python)
+"""
+
+EXAMPLES = r"""
+- name: Refuse a wrong manifest
+  webstack.python.preflight:
+    findings: "{{ hostvars | webstack.python.manifest_findings(inventory_hostname, ['web1'], ['web1']) }}"
+    apps: "{{ python_apps | webstack.python.app_entries }}"
+    proxy: true
+"""
+
+RETURN = r"""
+findings:
+  description: Every finding; the module fails when there is one.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import grp  # noqa: E402 - Ansible reads the documentation from the top of the file
+import pwd
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.webstack.python.plugins.module_utils._files import is_ours
+
+USER_MARKER = "webstack.python:"
+UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
+UNIT_KINDS = ("service", "socket", "target")
+
+
+def host_findings(root: Path) -> list[str]:
+    """Say why this host cannot be managed at all: not Debian's family, or no systemd."""
+    release = root / "etc/os-release"
+    lines = release.read_text(encoding="utf-8").splitlines() if release.exists() else []
+    family = [line.partition("=")[2].strip('"') for line in lines if line.startswith(("ID=", "ID_LIKE="))]
+    findings = []
+    if not any("debian" in words.split() for words in family):
+        findings.append(
+            "host: the operating system is not of Debian's family; use Debian 12 or 13"
+        )
+    if not (root / "run/systemd/system").is_dir():
+        findings.append("host: systemd does not run here; use a host that was started by systemd")
+    return findings
+
+
+def account_findings(entry: str, name: str) -> list[str]:
+    """Say whether a user or group of this name belongs to someone else."""
+    try:
+        if pwd.getpwnam(name).pw_gecos.startswith(USER_MARKER):
+            return []
+        kind = "user"
+    except KeyError:
+        try:
+            grp.getgrnam(name)
+        except KeyError:
+            return []
+        kind = "group"
+    return [
+        f"{entry}: name: the unix {kind} '{name}' of this host was not made by webstack.python; "
+        f"choose another name, or remove the {kind} if nothing needs it"
+    ]
+
+
+def folder_findings(entry: str, name: str, root: Path) -> list[str]:
+    """Say whether the app's directory holds what the collection did not put there."""
+    folder = root / "srv" / name
+    if not folder.is_dir() or (folder / ".webstack.json").exists() or not any(folder.iterdir()):
+        return []
+    return [
+        f"{entry}: name: /srv/{name} of this host was not made by webstack.python; "
+        "choose another name, or move the directory away"
+    ]
+
+
+def unit_findings(entry: str, name: str, root: Path) -> list[str]:
+    """Say which units of the app's names someone else wrote."""
+    units = [
+        root / folder / f"gunicorn-{name}.{kind}" for folder in UNIT_FOLDERS for kind in UNIT_KINDS
+    ]
+    return [
+        f"{entry}: name: the unit {unit.name} of this host was not made by webstack.python; "
+        "choose another name, or remove the unit"
+        for unit in units
+        if not is_ours(unit)
+    ]
+
+
+def front_findings(root: Path) -> list[str]:
+    """Say whether the place of our hook in Nginx's tree is taken."""
+    if is_ours(root / "etc/nginx/conf.d/webstack.conf"):
+        return []
+    return [
+        "nginx: /etc/nginx/conf.d/webstack.conf of this host was not made by webstack.python; "
+        "rename that file"
+    ]
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "findings": {"type": "list", "elements": "str", "default": []},
+            "apps": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "entry": {"type": "str", "required": True},
+                    "name": {"type": "str", "required": True},
+                },
+            },
+            "proxy": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    root = Path("/")
+    findings = [*module.params["findings"], *host_findings(root)]
+    for app in module.params["apps"]:
+        findings += account_findings(app["entry"], app["name"])
+        findings += folder_findings(app["entry"], app["name"], root)
+        findings += unit_findings(app["entry"], app["name"], root)
+    if module.params["proxy"]:
+        findings += front_findings(root)
+    if findings:
+        title = f"The manifest is refused, nothing was changed ({len(findings)} to mend):"
+        module.fail_json(msg="\n".join([title, *findings]), findings=findings)
+    module.exit_json(changed=False, findings=[])
+
+
+if __name__ == "__main__":
+    main()
