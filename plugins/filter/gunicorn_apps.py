@@ -1,0 +1,47 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter webstack.python.gunicorn_apps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn
+
+DOCUMENTATION = r"""
+name: gunicorn_apps
+short_description: The gunicorn role's list, derived from the manifest
+version_added: 0.1.0
+description:
+  - Turns each app of the manifest into an entry of C(gunicorn_apps), the option of the role
+    P(webstack.python.gunicorn#role).
+  - Only what the manifest says is set; the role's host-wide defaults fill the rest.
+positional: _input
+options:
+  _input:
+    description: The manifest, C(python_apps).
+    type: list
+    elements: dict
+    required: true
+author: webstack.python contributors (@webstack-python)
+"""
+
+EXAMPLES = r"""
+gunicorn_apps: "{{ python_apps | default([]) | webstack.python.gunicorn_apps }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Entries of C(gunicorn_apps), in the manifest's order.
+  type: list
+  elements: dict
+"""
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"gunicorn_apps": _gunicorn.derive}

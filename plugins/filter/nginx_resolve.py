@@ -1,0 +1,78 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter webstack.python.nginx_resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
+
+DOCUMENTATION = r"""
+name: nginx_resolve
+short_description: Entries of nginx_sites with every key set
+version_added: 0.1.0
+description:
+  - Completes entries of C(nginx_sites) by host-wide defaults, so that templates only print.
+positional: _input, defaults
+options:
+  _input:
+    description: Entries of C(nginx_sites).
+    type: list
+    elements: dict
+    required: true
+  defaults:
+    description: Values for what an entry leaves out, with the key C(max_body_size).
+    type: dict
+    required: true
+author: webstack.python contributors (@webstack-python)
+"""
+
+EXAMPLES = r"""
+resolved: "{{ nginx_sites | webstack.python.nginx_resolve(__nginx_defaults) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The entries, each with the same set of keys.
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The site's name.
+      type: str
+    domains:
+      description: The host names it answers.
+      type: list
+      elements: str
+    catch_all:
+      description: Whether it answers every name, as it has no domains.
+      type: bool
+    upstream:
+      description:
+        - C(name) of the upstream block, C(servers) as nginx writes them, and C(keepalive), the idle
+          connections of each worker.
+      type: dict
+    static:
+      description: Folders that nginx serves, each with C(prefix) and C(alias), both ending in a slash.
+      type: list
+      elements: dict
+    max_body_size:
+      description: The largest request body, with its unit.
+      type: str
+    extra:
+      description: Raw nginx for the server block.
+      type: str
+    state:
+      description: V(present) or V(absent).
+      type: str
+"""
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"nginx_resolve": _nginx.resolve}

@@ -1,0 +1,80 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Variables as plain Python data, whatever Ansible wraps them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.errors import AnsibleError
+from jinja2 import TemplateError
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Stands in the data where a template could not be filled in; cause is Ansible's word."""
+
+    cause: str
+
+
+def plain(value: object) -> Any:
+    """Copy a variable into dicts, lists and scalars, its templates filled in.
+
+    Vault-encrypted text becomes str; dates and other objects stay as they are. Raises what
+    Ansible raises where a template cannot be filled in.
+    """
+    return _copy(value, lambda read: read())
+
+
+def plain_or_unreadable(value: object) -> Any:
+    """Do as plain does, with an Unreadable in the place of each value that cannot be had.
+
+    Lazy containers fill in a template when its item is read, so one broken template costs its
+    own value alone, and all others can still be judged.
+    """
+    return attempt(lambda: _copy(value, attempt))
+
+
+def entries(value: object, name: str) -> list[Any]:
+    """Return a variable that must be a list of mappings, its items not read any further.
+
+    Raises ValueError, naming the variable, for anything else.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        items = list(value)
+        if all(isinstance(item, Mapping) for item in items):
+            return items
+    raise ValueError(f"{name} must be a list of entries, each of which is a mapping")
+
+
+def attempt(read: Callable[[], Any]) -> Any:
+    """Return what a read gives, or an Unreadable that says why it gives nothing."""
+    try:
+        return read()
+    except (AnsibleError, TemplateError) as error:
+        return Unreadable(" ".join(str(error).split()))
+
+
+def _copy(value: object, reader: Callable[[Callable[[], Any]], Any]) -> Any:
+    if isinstance(value, str):
+        return str(value)
+    if _is_encrypted(value):
+        return reader(lambda: str(value))
+    if isinstance(value, Mapping):
+        return {
+            _copy(key, reader): reader(lambda key=key: _copy(value[key], reader))
+            for key in value
+        }
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return [
+            reader(lambda index=index: _copy(value[index], reader))
+            for index in range(len(value))
+        ]
+    return value
+
+
+def _is_encrypted(value: object) -> bool:
+    """Tell vault text apart by its class's name: the class differs between ansible-core versions."""
+    return type(value).__name__ in {"EncryptedString", "AnsibleVaultEncryptedUnicode"}

@@ -1,0 +1,157 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nginx role's list: joined over the app hosts' manifests, then completed by defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypedDict
+
+from ansible_collections.webstack.python.plugins.plugin_utils._data import (
+    entries,
+    plain,
+)
+
+WILDCARDS = ("0.0.0.0", "[::]")
+KEEPALIVE = {"gthread": 16, "sync": 0}
+
+
+class Upstream(TypedDict):
+    """Where the site's requests go."""
+
+    name: str  # of the upstream block
+    servers: list[str]  # "unix:/path" or "host:port"
+    keepalive: int  # idle connections that each worker keeps; 0 for none
+
+
+class Static(TypedDict):
+    """A folder that nginx serves by itself."""
+
+    prefix: str  # "/static/"
+    alias: str  # "/srv/shop/current/shop/static/", ends with a slash as the prefix does
+
+
+class NginxSite(TypedDict):
+    """One entry of nginx_sites with every key set, for templates that only print."""
+
+    name: str
+    domains: list[str]
+    catch_all: bool  # no domains: the site answers every name
+    upstream: Upstream
+    static: list[Static]
+    max_body_size: str
+    extra: str
+    state: Literal["present", "absent"]
+
+
+def derive(
+    hostvars: Mapping[str, Any], host: str, app_hosts: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Join the app hosts' manifests into one host's entries of nginx_sites.
+
+    An app on the host itself is reached as it listens there; an app on another host at that
+    host's webstack_address (else its ansible_host, else its inventory name). An app that is
+    absent everywhere gives no entry. Raises what Ansible raises where a template cannot be
+    filled in.
+    """
+    sites: dict[str, dict[str, Any]] = {}
+    for app_host in app_hosts:
+        variables = hostvars[app_host]
+        for app in entries(
+            variables.get("python_apps", []), f"{app_host}: python_apps"
+        ):
+            if plain(app.get("state", "present")) == "absent":
+                continue
+            site = _site(app, variables, app_host, local=app_host == host)
+            known = sites.setdefault(site["name"], site)
+            if known is not site:
+                known["upstream"]["servers"] += site["upstream"]["servers"]
+    return list(sites.values())
+
+
+def _site(
+    app: Mapping[str, Any], variables: Mapping[str, Any], app_host: str, *, local: bool
+) -> dict[str, Any]:
+    name = plain(app["name"])
+    nginx = plain(app.get("nginx", {}))
+    listen = plain(app.get("listen", "unix"))
+    worker_class = plain(
+        app.get("gunicorn", {}).get("worker_class")
+        or variables.get("gunicorn_worker_class")
+    )
+    server = (
+        local_server(name, listen)
+        if local
+        else remote_server(listen, _address(variables, app_host))
+    )
+    site: dict[str, Any] = {
+        "name": name,
+        "domains": nginx.get("domains", []),
+        "upstream": {
+            "servers": [server],
+            "keepalive": KEEPALIVE[worker_class or "gthread"],
+        },
+    }
+    if nginx.get("static"):
+        root = f"/srv/{name}/current"
+        site["static"] = {
+            prefix: f"{root}/{folder}" for prefix, folder in nginx["static"].items()
+        }
+    site.update({key: nginx[key] for key in ("max_body_size", "extra") if key in nginx})
+    return site
+
+
+def local_server(name: str, listen: str) -> str:
+    """Name an upstream server on the proxy's own host, in nginx's words."""
+    if listen == "unix":
+        return f"unix:/run/webstack/{name}/http.sock"
+    host, _, port = listen.rpartition(":")
+    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
+
+
+def remote_server(listen: str, address: str) -> str:
+    """Name an upstream server on another host: where it listens, or its address for a wildcard."""
+    host, _, port = listen.rpartition(":")
+    if host not in WILDCARDS:
+        return listen
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _address(variables: Mapping[str, Any], app_host: str) -> str:
+    for name in ("webstack_address", "ansible_host"):
+        if name in variables:
+            return str(plain(variables[name]))
+    return app_host
+
+
+def resolve(nginx_sites: object, defaults: object) -> list[NginxSite]:
+    """Complete entries of nginx_sites by the host-wide defaults.
+
+    defaults: max_body_size, as in an entry. Raises what Ansible raises where a template cannot
+    be filled in.
+    """
+    common = plain(defaults)
+    return [
+        _resolve(entry, common) for entry in plain(entries(nginx_sites, "nginx_sites"))
+    ]
+
+
+def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite:
+    upstream = entry.get("upstream", {})
+    return NginxSite(
+        name=entry["name"],
+        domains=entry.get("domains", []),
+        catch_all=not entry.get("domains"),
+        upstream=Upstream(
+            name=f"webstack_{entry['name']}",
+            servers=upstream.get("servers", []),
+            keepalive=upstream.get("keepalive", 0),
+        ),
+        static=[
+            Static(prefix=prefix, alias=folder.rstrip("/") + "/")
+            for prefix, folder in sorted(entry.get("static", {}).items())
+        ],
+        max_body_size=entry.get("max_body_size", defaults["max_body_size"]),
+        extra=entry.get("extra", ""),
+        state=entry.get("state", "present"),
+    )
