@@ -1,0 +1,1 @@
+"""What the Makefile's targets run; CONTRIBUTING.md shows the targets."""
