@@ -1,0 +1,95 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of webstack.python.nginx_tree: templates become texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+
+ARGUMENTS = {
+    "templates": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "src": {"type": "str", "required": True},
+            "dest": {"type": "str", "required": True},
+            "each": {"type": "list", "elements": "dict"},
+            "as": {"type": "str", "default": "entry"},
+        },
+    },
+    "drop_in": {"type": "str"},
+    "remove_default_site": {"type": "bool", "default": True},
+}
+FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
+
+
+class ActionModule(ActionBase):
+    """Render the templates, then let the module put the texts in place."""
+
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the task on one host. Raises AnsibleActionFail where a file cannot be rendered."""
+        variables = task_vars or {}
+        super().run(tmp, variables)
+        _validation, arguments = self.validate_argument_spec(ARGUMENTS)
+        files: dict[str, str] = {}
+        for template in arguments["templates"]:
+            for path, extra in destinations(template):
+                if path in files:
+                    raise AnsibleActionFail(f"two templates want to be the file {path}")
+                files[path] = self._render(template["src"], path, extra, variables)
+        drop_in = arguments["drop_in"]
+        return self._execute_module(
+            module_name="webstack.python.nginx_tree",
+            module_args={
+                "files": files,
+                "drop_in": drop_in and self._render(drop_in, "the drop-in", {}, variables),
+                "remove_default_site": arguments["remove_default_site"],
+            },
+            task_vars=variables,
+        )
+
+    def _render(
+        self, src: str, path: str, extra: dict[str, Any], variables: dict[str, Any]
+    ) -> str:
+        lookup = lookup_loader.get(
+            "ansible.builtin.template", loader=self._loader, templar=self._templar
+        )
+        try:
+            texts = lookup.run([src], variables=variables, template_vars=extra)
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"cannot render {src} as {path}: {error}") from error
+        return str(texts[0])
+
+
+def destinations(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each file that a template becomes: its path, and the variables it has of its own.
+
+    Raises AnsibleActionFail for a path that is not a plain one inside the tree.
+    """
+    entries = template["each"]
+    for entry in [None] if entries is None else entries:
+        try:
+            path = template["dest"].format_map(entry or {})
+        except KeyError as error:
+            raise AnsibleActionFail(
+                f"dest '{template['dest']}' names a key that an entry does not have: {error}"
+            ) from None
+        if not FILE_NAME.fullmatch(path):
+            raise AnsibleActionFail(
+                f"'{path}' cannot be the path of a file in the tree: it is to be made of lower-case "
+                "letters, digits, '.', '_' and '-', with '/' between directories"
+            )
+        yield path, {} if entry is None else {template["as"]: entry}

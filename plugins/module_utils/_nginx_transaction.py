@@ -1,0 +1,201 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The transaction: nginx runs the wanted tree, or everything is as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from ansible_collections.webstack.python.plugins.module_utils import _nginx_tree as tree
+from ansible_collections.webstack.python.plugins.module_utils._nginx_server import (
+    NotLoaded,
+    State,
+    Verdict,
+)
+
+
+class Refused(Exception):
+    """nginx does not take the tree; the text says what it complains of and what serves now."""
+
+
+class Server(Protocol):
+    """What the transaction asks of nginx; see _nginx_server.Nginx."""
+
+    def state(self) -> State: ...
+
+    def judge(self, nginx: Path, logs: Path) -> Verdict: ...
+
+    def read_units(self) -> None: ...
+
+    def enable(self) -> None: ...
+
+    def start(self) -> None: ...
+
+    def reload(self) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """What a run did, or would do in check mode."""
+
+    digest: str
+    changed: bool = False
+    reloaded: bool = False
+    steps: list[dict[str, object]] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    diff: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Record a step and the seconds that it took."""
+        begin = time.monotonic()
+        yield
+        self.steps.append({"step": name, "seconds": round(time.monotonic() - begin, 3)})
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One run over one host.
+
+    scratch: an existing directory for the staged copy, which is removed in any case.
+    """
+
+    layout: tree.Layout
+    wanted: tree.Wanted
+    server: Server
+    scratch: Path
+
+    def run(self, *, check: bool) -> Outcome:
+        """Bring nginx to the wanted tree, or find out whether that would change anything.
+
+        Raises Refused, tree.Foreign, _nginx_server.Unjudged, OSError and _systemd.SystemdError;
+        after each of them the configuration's files are what they were before.
+        """
+        outcome = Outcome(self.wanted.digest)
+        live = tree.look(self.layout)
+        state = self.server.state()
+        if not state.installed and not check:
+            raise Refused("nginx is not installed on this host; the role nginx installs it")
+        differs = live.differs(self.wanted)
+        load = differs or live.mark != self.wanted.digest or not state.active
+        unit = live.drop_in_differs(self.wanted)
+        outcome.changed = load or unit or state.unit_changed or not state.enabled
+        outcome.diff = list(tree.differences(self.layout, live, self.wanted))
+        outcome.repaired = list(self._repairs(live, state, differs))
+        if load and state.installed:
+            with outcome.step("judge"):
+                outcome.warnings = self._judge(state)
+        if check:
+            return outcome
+        if load:
+            self._load(live, state, outcome, differs=differs)
+        if unit or state.unit_changed:
+            with outcome.step("unit"):
+                self._change_unit()
+        if not state.enabled:
+            with outcome.step("enable"):
+                self.server.enable()
+        return outcome
+
+    def _repairs(self, live: tree.Live, state: State, differs: bool) -> Iterator[str]:
+        """Say what an earlier run would have left in order."""
+        for path in live.changed_by_hand(self.wanted):
+            yield f"{self.layout.link / path} was not what the last run had written"
+        if live.tree is None:
+            return
+        if live.hook is None:
+            yield f"{self.layout.hook} was gone"
+        if not state.active:
+            yield "nginx was not running"
+        if not state.enabled:
+            yield "nginx was not enabled at boot"
+        if not differs and live.mark != self.wanted.digest:
+            yield "the last run ended before nginx was seen to run its files"
+
+    def _judge(self, state: State) -> list[str]:
+        """Let nginx judge the tree as it will be; return its warnings. Raises Refused."""
+        with TemporaryDirectory(dir=self.scratch) as name:
+            nginx = tree.stage(self.layout, self.wanted, Path(name))
+            verdict = self.server.judge(nginx, tree.stage_logs(self.layout, Path(name)))
+            lines = verdict.output.splitlines()
+            if verdict.accepted:
+                return [line for line in lines if "[warn]" in line]
+            complaint = [line for line in lines if "[emerg]" in line]
+            raise Refused(
+                _report(
+                    "nginx refuses the configuration, so nothing was changed.",
+                    *complaint,
+                    *tree.quote_lines("\n".join(complaint), nginx),
+                    _serving(state),
+                )
+            )
+
+    def _load(
+        self, live: tree.Live, state: State, outcome: Outcome, *, differs: bool
+    ) -> None:
+        """Commit and load; undo both where nginx does not come to run the tree."""
+        take_up: Callable[[], None] = self.server.reload if state.active else self.server.start
+        name = live.tree
+        try:
+            if differs:
+                with outcome.step("commit"):
+                    name = tree.commit(self.layout, live, self.wanted)
+            with outcome.step("reload" if state.active else "start"):
+                take_up()
+        except NotLoaded as failure:
+            raise Refused(self._undo(live, state, failure, differs=differs)) from None
+        except BaseException:
+            if differs:
+                tree.restore(self.layout, live, self.wanted)
+            raise
+        outcome.reloaded = state.active
+        tree.write_mark(self.layout, self.wanted.digest)
+        tree.prune(self.layout, keep=[name, live.tree])
+
+    def _change_unit(self) -> None:
+        """Put the drop-in in place; it takes effect without a restart."""
+        if self.wanted.drop_in is not None:
+            tree.write_drop_in(self.layout, self.wanted.drop_in)
+        self.server.read_units()
+
+    def _undo(
+        self, live: tree.Live, state: State, failure: NotLoaded, *, differs: bool
+    ) -> str:
+        """Put the files back and say what happened."""
+        complaint = str(failure)
+        serving = _serving(state)
+        if differs:
+            tree.restore(self.layout, live, self.wanted)
+        if state.active and not failure.settled:
+            # It may run the new files by now, or come to run them: make sure that it does not.
+            try:
+                self.server.reload()
+            except NotLoaded as error:
+                serving = f"It was asked to take up its old configuration, and answered: {error}"
+                live = tree.Live()
+        if differs and live.mark is not None:
+            tree.write_mark(self.layout, live.mark)
+        return _report(
+            "nginx accepts the configuration when it tests it, but cannot run it"
+            + (", so all files were put back." if differs else "."),
+            complaint,
+            *tree.quote_listens(complaint, self.wanted.files),
+            serving,
+        )
+
+
+def _serving(state: State) -> str:
+    if state.active:
+        return "nginx goes on serving what it served before."
+    return "nginx was not running before this run, and is not running now."
+
+
+def _report(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)

@@ -1,0 +1,369 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's part of /etc/nginx: what is there, what it is to be, and how one becomes the other.
+
+    /etc/nginx/conf.d/webstack.conf    the hook: includes the link's *.conf
+    /etc/nginx/webstack                the link: -> webstack.d/<digest>
+    /etc/nginx/webstack.d/<digest>/    the files, never changed once the link points to them
+    /var/lib/webstack/nginx-applied    the mark: the digest that nginx was seen to run
+    /etc/systemd/system/nginx.service.d/webstack.conf    the drop-in of nginx's unit
+
+All else in /etc/nginx belongs to dpkg, to other packages or to the user, except that Debian's
+own default site is taken out: it and ours cannot both be the default server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from ansible_collections.webstack.python.plugins.module_utils._files import (
+    MARKER,
+    is_ours,
+    read_text,
+    replace_link,
+    write_text,
+)
+
+HOOK = f"# {MARKER}: changes made here or in /etc/nginx/webstack are undone by its next run.\ninclude /etc/nginx/webstack/*.conf;\n"
+PACKAGED_SITE = "/etc/nginx/sites-available/default"
+# A tree that was changed by hand is replaced by one of the same digest, so it has a second name.
+TREE_NAME = re.compile(r"^[0-9a-f]{12}(-again)?$")
+
+
+class Foreign(Exception):
+    """A path that the collection needs is taken by something it did not make."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are below a root directory, which is / on a real host."""
+
+    root: Path = Path("/")
+
+    @property
+    def nginx(self) -> Path:
+        """The whole of nginx's configuration."""
+        return self.root / "etc/nginx"
+
+    @property
+    def hook(self) -> Path:
+        """The file by which Debian's nginx.conf finds ours."""
+        return self.nginx / "conf.d/webstack.conf"
+
+    @property
+    def link(self) -> Path:
+        """The symbolic link that is swapped."""
+        return self.nginx / "webstack"
+
+    @property
+    def trees(self) -> Path:
+        """The directory of all trees, the live one and the one before it."""
+        return self.nginx / "webstack.d"
+
+    @property
+    def default_site(self) -> Path:
+        """The link that enables Debian's default site."""
+        return self.nginx / "sites-enabled/default"
+
+    @property
+    def mark(self) -> Path:
+        """The file that holds the digest which nginx was seen to run."""
+        return self.root / "var/lib/webstack/nginx-applied"
+
+    @property
+    def drop_in(self) -> Path:
+        """What is added to the unit of Debian's package."""
+        return self.root / "etc/systemd/system/nginx.service.d/webstack.conf"
+
+    @property
+    def logs(self) -> Path:
+        """The directory below which nginx writes its logs."""
+        return self.root / "var/log"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be on the disk.
+
+    files: texts by path inside the tree. drop_in: the drop-in's text, None to leave it alone.
+    """
+
+    files: Mapping[str, str]
+    remove_default_site: bool = True
+    drop_in: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits over names and texts, the same for the same files in any order."""
+        text = json.dumps(sorted(self.files.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is on the disk."""
+
+    tree: str | None = None  # name in webstack.d that the link points to
+    files: Mapping[str, str] = field(default_factory=dict)
+    hook: str | None = None
+    default_site: bool = False  # Debian's default site is enabled
+    mark: str | None = None
+    drop_in: str | None = None
+
+    def differs(self, wanted: Wanted) -> bool:
+        """Tell whether anything that nginx reads must change."""
+        return (
+            dict(self.files) != dict(wanted.files)
+            or self.hook != HOOK
+            or (self.default_site and wanted.remove_default_site)
+        )
+
+    def drop_in_differs(self, wanted: Wanted) -> bool:
+        """Tell whether the unit's drop-in must change."""
+        return wanted.drop_in is not None and self.drop_in != wanted.drop_in
+
+    def changed_by_hand(self, wanted: Wanted) -> list[str]:
+        """Name the files of the wanted tree that somebody changed, removed or added."""
+        if self.tree is None or not self.tree.startswith(wanted.digest):
+            return []
+        paths = self.files.keys() | wanted.files.keys()
+        return sorted(
+            path for path in paths if self.files.get(path) != wanted.files.get(path)
+        )
+
+
+def look(layout: Layout) -> Live:
+    """Read what is live. Raises Foreign where one of our paths is not ours."""
+    if layout.link.is_symlink():
+        target = PurePosixPath(os.readlink(layout.link))
+        if str(target.parent) != layout.trees.name or not TREE_NAME.match(target.name):
+            raise Foreign(
+                f"{layout.link} is a link to {target}, which this collection did not make; "
+                "move it away, then run again"
+            )
+        tree: str | None = target.name
+    elif layout.link.exists():
+        raise Foreign(
+            f"{layout.link} is not a link of this collection; move it away, then run again"
+        )
+    else:
+        tree = None
+    for path in (layout.hook, layout.drop_in):
+        if not is_ours(path):
+            raise Foreign(
+                f"{path} has no line '{MARKER}', so this collection did not write it; "
+                "move it away, then run again"
+            )
+    mark = read_text(layout.mark)
+    return Live(
+        tree=tree,
+        files=read_tree(layout.trees / tree) if tree else {},
+        hook=read_text(layout.hook),
+        default_site=is_packaged_site(layout.default_site),
+        mark=mark.strip() if mark is not None else None,
+        drop_in=read_text(layout.drop_in),
+    )
+
+
+def read_tree(tree: Path) -> dict[str, str]:
+    """Return every file's text by its path inside the tree; {} where there is no tree.
+
+    What is not a regular file gets a text that no wanted file has.
+    """
+    found = {}
+    for folder, folders, names in os.walk(tree):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in (*names, *links):
+            path = Path(folder) / name
+            found[path.relative_to(tree).as_posix()] = _text(path)
+    return found
+
+
+def _text(path: Path) -> str:
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return "(not a regular file)\n"
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def is_packaged_site(path: Path) -> bool:
+    """Tell whether a path is the very link by which Debian's package enables its default site."""
+    return path.is_symlink() and os.readlink(path) in (
+        PACKAGED_SITE,
+        "../sites-available/default",
+    )
+
+
+def stage(layout: Layout, wanted: Wanted, scratch: Path) -> Path:
+    """Make a copy of /etc/nginx as it will be, in an empty directory; return the copy."""
+    copy = Layout(scratch)
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        if Path(folder) == layout.nginx:
+            return {layout.link.name, layout.trees.name} & set(names)
+        return {name for name in names if not _copyable(Path(folder) / name)}
+
+    shutil.copytree(layout.nginx, copy.nginx, symlinks=True, ignore=left_out)
+    _write_tree(copy, wanted.digest, wanted.files)
+    replace_link(copy.link, f"{copy.trees.name}/{wanted.digest}")
+    copy.hook.parent.mkdir(exist_ok=True)
+    copy.hook.write_text(HOOK, encoding="utf-8")
+    if wanted.remove_default_site and is_packaged_site(copy.default_site):
+        copy.default_site.unlink()
+    return copy.nginx
+
+
+def _copyable(path: Path) -> bool:
+    mode = path.lstat().st_mode
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
+
+
+def stage_logs(layout: Layout, scratch: Path) -> Path:
+    """Copy the directories below /var/log without their files; return the copy."""
+    copy = Layout(scratch)
+    copy.logs.mkdir(parents=True)
+    for folder, folders, _names in os.walk(layout.logs):
+        for name in folders:
+            path = Path(folder) / name
+            if not path.is_symlink():
+                (copy.logs / path.relative_to(layout.logs)).mkdir()
+    return copy.logs
+
+
+def commit(layout: Layout, live: Live, wanted: Wanted) -> str:
+    """Put the wanted tree in place and return its name.
+
+    The mark goes first, as nginx has not loaded what follows. Each further step leaves a
+    configuration that nginx can start with, should the process be killed after it.
+    """
+    layout.mark.unlink(missing_ok=True)
+    name = wanted.digest if live.tree != wanted.digest else f"{wanted.digest}-again"
+    _write_tree(layout, name, wanted.files)
+    if wanted.remove_default_site and live.default_site:
+        layout.default_site.unlink()
+    replace_link(layout.link, f"{layout.trees.name}/{name}")
+    if live.hook != HOOK:
+        write_text(layout.hook, HOOK)
+    return name
+
+
+def restore(layout: Layout, live: Live, wanted: Wanted) -> None:
+    """Undo a commit, also one that did not come to its end; the mark stays away."""
+    if live.hook is None:
+        layout.hook.unlink(missing_ok=True)
+    elif live.hook != read_text(layout.hook):
+        write_text(layout.hook, live.hook)
+    if live.tree is None:
+        layout.link.unlink(missing_ok=True)
+    elif os.readlink(layout.link) != f"{layout.trees.name}/{live.tree}":
+        replace_link(layout.link, f"{layout.trees.name}/{live.tree}")
+    if live.default_site and not layout.default_site.is_symlink():
+        layout.default_site.symlink_to(PACKAGED_SITE)
+    for name in (wanted.digest, f"{wanted.digest}-again"):
+        if name != live.tree:
+            shutil.rmtree(layout.trees / name, ignore_errors=True)
+    prune(layout, keep=[live.tree])
+    with contextlib.suppress(OSError):
+        layout.trees.rmdir()
+
+
+def write_drop_in(layout: Layout, text: str) -> None:
+    """Write the unit's drop-in, which systemd has still to read."""
+    layout.drop_in.parent.mkdir(mode=0o755, exist_ok=True)
+    write_text(layout.drop_in, text)
+
+
+def write_mark(layout: Layout, digest: str) -> None:
+    """Record that nginx was seen to run a tree."""
+    layout.mark.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    write_text(layout.mark, f"{digest}\n")
+
+
+def prune(layout: Layout, keep: Iterable[str | None]) -> None:
+    """Remove all trees but those named, and what a killed run left half-written."""
+    kept = set(keep)
+    for path in layout.trees.glob("*"):
+        if path.name not in kept and TREE_NAME.match(path.name):
+            shutil.rmtree(path)
+    for path in layout.trees.glob(".*.partial"):
+        shutil.rmtree(path)
+
+
+def _write_tree(layout: Layout, name: str, files: Mapping[str, str]) -> None:
+    """Write a tree that nothing points to, whole or not at all."""
+    partial = layout.trees / f".{name}.partial"
+    for leftover in (partial, layout.trees / name):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    for folder in (layout.trees, partial):
+        _make_directory(folder)
+    for path, text in files.items():
+        for parent in reversed(PurePosixPath(path).parents[:-1]):
+            _make_directory(partial / parent)
+        write_text(partial / path, text, uid=os.geteuid(), gid=os.getegid())
+    partial.rename(layout.trees / name)
+
+
+def _make_directory(path: Path) -> None:
+    path.mkdir(exist_ok=True)
+    path.chmod(0o755)
+
+
+def differences(layout: Layout, live: Live, wanted: Wanted) -> Iterator[dict[str, str]]:
+    """Yield what changes on the disk, file by file, as Ansible's diff wants it."""
+    texts = [
+        (layout.link / path, live.files.get(path, ""), wanted.files.get(path, ""))
+        for path in sorted(live.files.keys() | wanted.files.keys())
+    ]
+    texts.append((layout.hook, live.hook or "", HOOK))
+    if live.default_site and wanted.remove_default_site:
+        texts.append((layout.default_site, f"link to {PACKAGED_SITE}\n", ""))
+    if wanted.drop_in is not None:
+        texts.append((layout.drop_in, live.drop_in or "", wanted.drop_in))
+    for path, before, after in texts:
+        if before != after:
+            yield {
+                "before_header": str(path),
+                "after_header": str(path),
+                "before": before,
+                "after": after,
+            }
+
+
+def quote_lines(complaint: str, nginx: Path) -> list[str]:
+    """Return the lines that nginx complains of, as 'file:line: text'.
+
+    complaint: what nginx printed. nginx: the tree that it judged as /etc/nginx.
+    """
+    quoted = []
+    for name, number in re.findall(r" in (/\S+):(\d+)", complaint):
+        inside = PurePosixPath(name)
+        with contextlib.suppress(ValueError):
+            inside = nginx / inside.relative_to("/etc/nginx")
+        with contextlib.suppress(OSError, IndexError):
+            lines = Path(inside).read_text("utf-8", "replace").splitlines()
+            quoted.append(f"{name}:{number}: {lines[int(number) - 1].strip()}")
+    return quoted
+
+
+def quote_listens(complaint: str, files: Mapping[str, str]) -> list[str]:
+    """Return the listen directives of our files whose address nginx could not have."""
+    quoted = []
+    for address in sorted(set(re.findall(r"bind\(\) to (\S+) failed", complaint))):
+        port = address.rpartition(":")[2]
+        listen = re.compile(rf"^\s*listen\s+(\S*:)?{re.escape(port)}\b")
+        quoted += [
+            f"/etc/nginx/webstack/{path}:{number}: {line.strip()}"
+            for path, text in sorted(files.items())
+            for number, line in enumerate(text.splitlines(), 1)
+            if listen.match(line)
+        ]
+    return list(dict.fromkeys(quoted))
