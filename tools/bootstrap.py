@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from tools import console, debian
 from tools.checkout import LOGS, ROOT, SYSTEM_CERTIFICATES, VENV
@@ -28,14 +27,14 @@ def version_of(interpreter: str) -> tuple[int, int] | None:
 
 
 def find_python() -> str:
-    """Return a supported interpreter: $PYTHON, this one, or one on PATH. Raises console.Failure."""
+    """Return a supported interpreter: $PYTHON, this one, or one on PATH. Raises console.ToolError."""
     names = [os.environ.get("PYTHON") or sys.executable, sys.executable, "/usr/bin/python3"]
     names += [f"python{major}.{minor}" for major, minor in SUPPORTED]
     for name in names:
         if version_of(name) in SUPPORTED:
             return name
     versions = ", ".join(f"{major}.{minor}" for major, minor in SUPPORTED)
-    raise console.Failure(
+    raise console.ToolError(
         f"no Python of {versions} was found (tried {', '.join(dict.fromkeys(names))})",
         "Install one, or name it: make PYTHON=/path/to/python3.12 …",
     )
@@ -48,7 +47,7 @@ def make_virtualenv() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     if not console.succeeds(python, "-c", "import ensurepip, venv"):
         if not debian.may_install():
-            raise console.Failure(
+            raise console.ToolError(
                 f"{python} cannot make virtualenvs: its ensurepip or venv module is missing",
                 "Install it (Debian: apt-get install python3-venv), then run the same command again",
             )
@@ -87,17 +86,18 @@ def index() -> dict[str, str]:
 
 def install_packages() -> None:
     """Install uv by pip, then all the rest by uv, every file checked against its locked hash."""
-    pip = [VENV / "bin/pip", "install", "--disable-pip-version-check", "--require-hashes"]
+    pip = [str(VENV / "bin/pip"), "install", "--disable-pip-version-check", "--require-hashes"]
     console.watch(
-        [*pip, "-r", ROOT / "tools/locks/uv.txt"],
+        [*pip, "-r", str(ROOT / "tools/locks/uv.txt")],
         what="installing uv",
         log=LOGS / "pip-uv.log",
         remedy=NETWORK_REMEDY,
         env=trust(),
     )
-    uv = [VENV / "bin/uv", "pip", "install", "--require-hashes", "--python", VENV / "bin/python"]
+    python = str(VENV / "bin/python")
+    uv = [str(VENV / "bin/uv"), "pip", "install", "--require-hashes", "--python", python]
     console.watch(
-        [*uv, "-r", ROOT / "requirements-dev.txt"],
+        [*uv, "-r", str(ROOT / "requirements-dev.txt")],
         what="installing the locked Python packages",
         log=LOGS / "uv-install.log",
         remedy=NETWORK_REMEDY,
@@ -111,7 +111,7 @@ def bootstrap() -> None:
         make_virtualenv()
     console.step("Installing the development tools")
     install_packages()
-    Path(VENV / ".ready").touch()
+    (VENV / ".ready").touch()
 
 
 if __name__ == "__main__":

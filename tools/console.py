@@ -13,7 +13,7 @@ HEARTBEAT_SECONDS = 15
 TAIL_LINES = 30
 
 
-class Failure(Exception):
+class ToolError(Exception):
     """Something could not be done.
 
     message: what was tried and what came back; remedy: what the reader does next.
@@ -61,7 +61,7 @@ def watch(
     """Run a long command: its output goes to a log, a sign of life to the terminal.
 
     what: the step in words, for the progress lines; env: added to the environment.
-    Raises Failure, with the end of the log, on a non-zero exit.
+    Raises ToolError, with the end of the log, on a non-zero exit.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -85,15 +85,15 @@ def watch(
             process.wait()
             raise
     if status != 0:
-        raise Failure(f"{what}: {command[0]} ended with {status}\n{tail(log)}", f"{remedy} (log: {log})")
+        raise ToolError(f"{what}: {command[0]} ended with {status}\n{tail(log)}", f"{remedy} (log: {log})")
     note(f"{what}: done in {time.monotonic() - began:.0f} s")
 
 
 def main(action: Callable[[], int | None]) -> None:
-    """Run a tool's action and exit with its status; print a Failure as an error with its remedy."""
+    """Run a tool's action and exit with its status; print a ToolError as an error with its remedy."""
     try:
         status = action()
-    except Failure as failure:
+    except ToolError as failure:
         sys.exit(f"\nerror: {failure}\nnext:  {failure.remedy}")
     except KeyboardInterrupt:
         sys.exit("\ninterrupted; the same command goes on from here")

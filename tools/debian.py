@@ -12,11 +12,7 @@ from tools.checkout import LOGS
 
 def may_install() -> bool:
     """Tell whether this is Debian (or a relative) and we are root."""
-    return (
-        Path("/etc/debian_version").exists()
-        and shutil.which("apt-get") is not None
-        and os.geteuid() == 0
-    )
+    return Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None and os.geteuid() == 0
 
 
 def is_available(package: str) -> bool:
@@ -25,7 +21,7 @@ def is_available(package: str) -> bool:
 
 
 def refresh() -> None:
-    """Fetch the package lists. Raises console.Failure where that fails."""
+    """Fetch the package lists. Raises console.ToolError where that fails."""
     console.watch(
         ["apt-get", "update"],
         what="fetching the package lists",
@@ -35,7 +31,7 @@ def refresh() -> None:
 
 
 def install(*packages: str) -> None:
-    """Install packages, without services' prompts. Raises console.Failure where that fails."""
+    """Install packages, without services' prompts. Raises console.ToolError where that fails."""
     console.watch(
         ["apt-get", "install", "--yes", "--no-install-recommends", *packages],
         what=f"installing {', '.join(packages)}",

@@ -29,14 +29,14 @@ def wanted() -> list[str]:
 
 
 def unpack(wheel: zipfile.ZipFile, name: str) -> None:
-    """Unpack one collection and those it depends on. Raises console.Failure for an unknown one."""
+    """Unpack one collection and those it depends on. Raises console.ToolError for an unknown one."""
     folder = f"ansible_collections/{name.replace('.', '/')}/"
     target = COLLECTIONS.parent / folder
     if target.exists():
         return
     members = [member for member in wheel.namelist() if member.startswith(folder)]
     if not members:
-        raise console.Failure(
+        raise console.ToolError(
             f"{wheel.filename} has no collection {name}",
             "Correct requirements.yml, or lock another release in tools/locks/collections.in",
         )
