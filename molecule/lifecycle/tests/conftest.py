@@ -1,0 +1,63 @@
+"""Each test module runs once a host, with two apps of its own on it at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import harness
+import pytest
+
+
+class Pair:
+    """Two apps on one host, alpha and beta; a test changes one and runs the playbook."""
+
+    def __init__(self, host: harness.Host, folder: Path) -> None:
+        self.host = host
+        self.folder = folder
+
+    def alpha(self, text: str = "one", **keys: Any) -> dict[str, Any]:
+        """Return alpha's entry, its source rewritten with this text (and the app's options)."""
+        options = {key: keys.pop(key) for key in ("prelude", "status", "requirements") if key in keys}
+        source = harness.write_app(self.folder / "alpha", text, **options)
+        return harness.entry("alpha", source, **keys)
+
+    def beta(self) -> dict[str, Any]:
+        """Return beta's entry, always the same."""
+        return harness.entry("beta", harness.write_app(self.folder / "beta", "beta"))
+
+    def deploy(self, alpha: dict[str, Any], *options: str, **variables: Any) -> harness.Run:
+        """Run site.yml with this alpha and the unchanged beta."""
+        return self.host.deploy([alpha, self.beta()], *options, **variables)
+
+
+@pytest.fixture(scope="module", params=harness.host_names())
+def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> harness.Host:
+    """One host of the scenario."""
+    return harness.Host(request.param, tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture(scope="module")
+def pair(host: harness.Host, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Two apps, deployed."""
+    pair = Pair(host, tmp_path_factory.mktemp("apps"))
+    pair.deploy(pair.alpha()).succeeded()
+    return pair
+
+
+@pytest.fixture
+def deployed(pair: Pair) -> Pair:
+    """The two apps as they were at the start, whatever the test before left."""
+    pair.deploy(pair.alpha()).succeeded()
+    return pair
+
+
+@pytest.fixture(autouse=True)
+def journal_on_failure(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print the last lines of the units' journal after a failed test."""
+    failed_before = request.session.testsfailed
+    yield
+    host = request.node.funcargs.get("host")
+    if host and request.session.testsfailed > failed_before:
+        print(host.ti.run("journalctl --no-pager -n 60 -u 'gunicorn-*' -u nginx").stdout)

@@ -1,0 +1,93 @@
+"""A release that does not work never reaches a visitor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+# What breaks the release, and what the message must show.
+BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "raises at import": (
+        {"prelude": 'raise RuntimeError("no such table: settings")'},
+        ["Traceback", "web.py", "RuntimeError: no such table: settings", "still serves"],
+    ),
+    "answers 500": (
+        {"status": "500 Internal Server Error"},
+        ["/healthz", "500", '"text": "broken"', "still serves"],
+    ),
+    "dependency does not exist": (
+        {"requirements": "there-is-no-such-distribution-webstack==9.9\n"},
+        ["there-is-no-such-distribution-webstack", "still serves"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_release_is_refused_without_a_failed_request(deployed, kind):
+    options, words = BROKEN[kind]
+    host = deployed.host
+    live, units = host.instance("alpha"), host.sh("systemctl list-units --all 'gunicorn-*' --plain")
+    with host.load() as loads:
+        run = deployed.deploy(deployed.alpha("broken", **options)).refused()
+    loads[0].without_failure()
+    assert [word for word in words if word not in run.message] == [], run.message
+    assert host.instance("alpha") == live
+    assert host.answer()["text"] == "one"
+    assert host.sh("systemctl list-units --all 'gunicorn-*' --plain") == units, "something is left over"
+
+    deployed.deploy(deployed.alpha("mended")).succeeded()
+    assert host.answer()["text"] == "mended"
+
+
+def test_unknown_gunicorn_setting_of_the_releases_own_version_is_refused(deployed):
+    live = deployed.host.instance("alpha")
+    # Known to Gunicorn 27, which the collection's list holds; not to 23, which this app brings.
+    alpha = deployed.alpha(
+        requirements="gunicorn==23.0.0\n",
+        gunicorn={"workers": 2, "settings": {"http_protocols": "h1"}},
+    )
+    run = deployed.deploy(alpha).refused()
+    assert "http_protocols" in run.message
+    assert "23.0.0" in run.message
+    assert deployed.host.instance("alpha") == live
+
+
+def test_wrong_manifest_touches_nothing(deployed):
+    host = deployed.host
+    before = host.digest("/srv", "/etc/nginx", "/etc/systemd/system", "/etc/webstack")
+    alpha = deployed.alpha("two", listn="unix", keep_releases="many")
+    alpha["nginx"]["domains"] = ["beta.test"]
+    run = deployed.deploy(alpha).refused()
+    for words in (
+        "python_apps[0] (alpha): listn",
+        "python_apps[0] (alpha): keep_releases",
+        "python_apps[1] (beta): nginx.domains: beta.test is already used by 'alpha'",
+    ):
+        assert words in run.message
+    assert host.digest("/srv", "/etc/nginx", "/etc/systemd/system", "/etc/webstack") == before
+
+
+@pytest.mark.parametrize(
+    ("make", "undo", "words"),
+    [
+        ("useradd gamma", "userdel gamma", "the unix user 'gamma'"),
+        ("mkdir /srv/gamma; touch /srv/gamma/mine", "rm -r /srv/gamma", "/srv/gamma"),
+        (
+            "echo '[Unit]' > /etc/systemd/system/gunicorn-gamma.service",
+            "rm /etc/systemd/system/gunicorn-gamma.service",
+            "the unit gunicorn-gamma.service",
+        ),
+    ],
+    ids=["user", "directory", "unit"],
+)
+def test_names_that_belong_to_someone_else_are_refused(deployed, make, undo, words):
+    host = deployed.host
+    host.sh(make)
+    try:
+        gamma = {**deployed.alpha(), "name": "gamma", "nginx": {"domains": ["gamma.test"]}}
+        run = host.deploy([gamma]).refused()
+    finally:
+        host.sh(undo)
+    assert f"python_apps[0] (gamma): name: {words}" in run.message
+    assert host.answer()["text"] == "one"

@@ -1,0 +1,46 @@
+"""An app that is to be absent goes, with all that was its own and nothing else."""
+
+from __future__ import annotations
+
+TRACES = (
+    "find / -xdev \\( -path /proc -o -path /var/log/journal -o -path '/var/cache/*' -o -path /root -o -path /tmp \\)"
+    " -prune -o -name '*alpha*' -not -path '/usr/*' -print"
+)
+
+
+def test_removing_one_app_removes_all_of_it_and_nothing_else(pair):
+    host = pair.host
+    pair.deploy(pair.alpha()).succeeded()
+    assert host.sh(TRACES) != ""
+    pids = host.pids("beta")
+    beta = host.digest("/srv/beta", "/etc/webstack/beta")
+
+    with host.load("beta.test") as loads:
+        pair.deploy({"name": "alpha", "state": "absent"}).succeeded()
+    loads[0].without_failure()
+
+    assert host.sh(TRACES) == ""
+    assert host.ti.run("getent passwd alpha; getent group alpha").stdout == ""
+    assert host.ti.run("systemctl list-units --all --plain --no-legend 'gunicorn-alpha*'").stdout == ""
+    assert host.ti.run("curl -sS --max-time 5 -H 'Host: alpha.test' http://127.0.0.1/").rc == 52
+    assert host.pids("beta") == pids
+    assert host.digest("/srv/beta", "/etc/webstack/beta") == beta
+    assert pair.deploy({"name": "alpha", "state": "absent"}).succeeded().changed == []
+
+
+def test_removed_app_can_come_back(pair):
+    pair.deploy({"name": "alpha", "state": "absent"}).succeeded()
+    pair.deploy(pair.alpha("back")).succeeded()
+    assert pair.host.answer()["text"] == "back"
+
+
+def test_old_releases_are_pruned_and_the_live_one_kept(pair):
+    host = pair.host
+    for number in range(4):
+        pair.deploy(pair.alpha(f"number {number}", keep_releases=2)).succeeded()
+    assert len(host.sh("ls /srv/alpha/releases").split()) == 2
+    assert len(host.sh("ls -d /etc/webstack/alpha/*/").split()) == 2
+    assert host.answer()["text"] == "number 3"
+    live = host.sh("readlink -f /srv/alpha/current")
+    assert live.startswith("/srv/alpha/releases/")
+    assert host.sh(f"cat {live}/static/site.css") == "/* number 3 */"
