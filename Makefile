@@ -21,7 +21,7 @@ ready := .venv/.ready .ansible/.ready
 
 help: ## Explain every target
 	@echo "Targets (S=name picks one Molecule scenario; PYTHON=… another interpreter):"
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(ready) ## Make the virtualenv and fetch the collections; the other targets do it themselves
 
@@ -51,6 +51,7 @@ lint: $(ready) ## ansible-lint, yamllint, ruff, mypy, changelog and documentatio
 	ansible-lint --offline --strict
 	mypy
 	antsibull-changelog lint
+	antsibull-docs lint-collection-docs --plugin-docs .
 
 format: $(ready) ## Let ruff format the Python code and mend what it can
 	ruff check --fix

@@ -16,8 +16,9 @@ from tools.checkout import IDENTITY, JUNIT, LOGS, ROOT, environment
 from tools.results import Result, read_junit
 
 AT_ONCE = 2
-# As in "INFO     default ➜ converge: Executing".
-ACTION = re.compile(r" ➜ (\w+): Executing")
+# As in "INFO     [default > converge] Executing".
+ACTION = re.compile(r" > (\w+)\] Executing")
+FAILED = "Executed: Failed"
 TAIL_LINES = 80
 
 
@@ -86,15 +87,21 @@ def run_logged(name: str, log: Path) -> int:
     return process.returncode
 
 
+def what_failed(log: Path) -> str:
+    """Return the lines of a log that lead to the first failure; the hosts' removal comes after it."""
+    before, found, _ = log.read_text(encoding="utf-8").partition(FAILED)
+    return "\n".join((before + found).splitlines()[-TAIL_LINES:])
+
+
 def run_scenario(name: str) -> Result:
-    """Run one scenario and report it; the end of its log is printed where it failed."""
+    """Run one scenario and report it; where it failed, with what its log has to say."""
     log = LOGS / f"scenario-{name}.log"
     junit_file(name).unlink(missing_ok=True)
     began = time.monotonic()
     status = run_logged(name, log)
     result = read_junit(f"scenario {name}", junit_file(name), status)
     verdict = f"{'passed' if result.good else 'FAILED'}: {result.counts()}, log: {log}"
-    tail = "" if result.good else f"\n{console.tail(log, TAIL_LINES)}"
+    tail = "" if result.good else f"\n{what_failed(log)}"
     console.note(f"[{name}] {time.monotonic() - began:4.0f} s  {verdict}{tail}")
     return result
 
