@@ -11,6 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleError
 from jinja2 import TemplateError
 
+Reader = Callable[[Callable[[], Any]], Any]  # takes a read, returns what stands for its result
+
 
 @dataclass(frozen=True)
 class Unreadable:
@@ -25,7 +27,7 @@ def plain(value: object) -> Any:
     Vault-encrypted text becomes str; dates and other objects stay as they are. Raises what
     Ansible raises where a template cannot be filled in.
     """
-    return _copy(value, lambda read: read())
+    return _copy(value, lambda get: get())
 
 
 def plain_or_unreadable(value: object) -> Any:
@@ -37,7 +39,7 @@ def plain_or_unreadable(value: object) -> Any:
     return attempt(lambda: _copy(value, attempt))
 
 
-def entries(value: object, name: str) -> list[Any]:
+def mappings(value: object, name: str) -> list[Any]:
     """Return a variable that must be a list of mappings, its items not read any further.
 
     Raises ValueError, naming the variable, for anything else.
@@ -49,30 +51,33 @@ def entries(value: object, name: str) -> list[Any]:
     raise ValueError(f"{name} must be a list of entries, each of which is a mapping")
 
 
-def attempt(read: Callable[[], Any]) -> Any:
-    """Return what a read gives, or an Unreadable that says why it gives nothing."""
+def read(container: Any, key: Any) -> Any:
+    """Return an item as it is, or an Unreadable where its template cannot be filled in."""
+    return attempt(lambda: container[key])
+
+
+def attempt(get: Callable[[], Any]) -> Any:
+    """Return what a call gives, or an Unreadable that says why it gives nothing."""
     try:
-        return read()
+        return get()
     except (AnsibleError, TemplateError) as error:
         return Unreadable(" ".join(str(error).split()))
 
 
-def _copy(value: object, reader: Callable[[Callable[[], Any]], Any]) -> Any:
+def _copy(value: object, reader: Reader) -> Any:
     if isinstance(value, str):
         return str(value)
     if _is_encrypted(value):
         return reader(lambda: str(value))
     if isinstance(value, Mapping):
-        return {
-            _copy(key, reader): reader(lambda key=key: _copy(value[key], reader))
-            for key in value
-        }
+        return {_copy(key, reader): _item(value, key, reader) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return [
-            reader(lambda index=index: _copy(value[index], reader))
-            for index in range(len(value))
-        ]
+        return [_item(value, index, reader) for index in range(len(value))]
     return value
+
+
+def _item(container: Any, key: Any, reader: Reader) -> Any:
+    return reader(lambda: _copy(container[key], reader))
 
 
 def _is_encrypted(value: object) -> bool:

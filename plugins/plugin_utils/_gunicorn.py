@@ -1,18 +1,73 @@
 # Copyright: webstack.python contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gunicorn role's list: derived from the manifest, then completed by host-wide defaults."""
+"""The gunicorn role's list: derived from the manifest, checked, completed by host-wide defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
+from ansible_collections.webstack.python.plugins.plugin_utils import _rules
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
-    entries,
+    mappings,
     plain,
+    plain_or_unreadable,
 )
+from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
+    Schema,
+    check_list,
+    check_variables,
+    compare,
+    same_addresses,
+    same_names,
+)
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
 
 OVERRIDABLE = ("workers", "worker_class", "threads", "timeout", "graceful_timeout")
+
+
+def server_rules(prefix: str = "") -> dict[str, Rule]:
+    """Return the rules of Gunicorn's own keys; prefix: where a list keeps them, "gunicorn."."""
+    return {
+        f"{prefix}workers": Rule(_rules.USE_WORKERS, _rules.workers),
+        f"{prefix}threads": Rule("write a whole number from 1", _rules.between(1)),
+        f"{prefix}timeout": Rule("write whole seconds from 1", _rules.between(1)),
+        f"{prefix}graceful_timeout": Rule("write whole seconds from 1", _rules.between(1)),
+        f"{prefix}settings": Rule(_rules.USE_SETTINGS, _rules.gunicorn_settings(prefix), secret=True),
+    }
+
+
+SHARED_RULES = {
+    "name": Rule(_rules.USE_NAME, _rules.matches(_rules.NAME, "is not a name", _rules.USE_NAME)),
+    "app": Rule(_rules.USE_APP, _rules.app_module),
+    "env": Rule(_rules.USE_ENV, _rules.environment, secret=True),
+    "health.path": Rule(
+        _rules.USE_REQUEST_PATH,
+        _rules.matches(_rules.REQUEST_PATH, "is not a path", _rules.USE_REQUEST_PATH),
+    ),
+    "health.status": Rule(_rules.USE_STATUS, _rules.statuses),
+    "health.timeout": Rule("write whole seconds from 1 to 600", _rules.between(1, 600)),
+    "listen": Rule(_rules.USE_LISTEN, _rules.listen),
+    "service.memory_max": Rule(_rules.USE_MEMORY, _rules.memory_max),
+}
+
+SCHEMA = Schema(
+    variable="gunicorn_apps",
+    role="gunicorn",
+    needed=("app", "directory", "virtualenv"),
+    rules={
+        **SHARED_RULES,
+        **server_rules(),
+        "": Rule("", _rules.threads_of_sync),
+        "user": Rule(_rules.USE_USER, _rules.user),
+        "directory": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
+        "virtualenv": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
+        "current": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
+        "writable_paths": Rule(_rules.USE_ABSOLUTE, _rules.each(_rules.absolute_path)),
+        "health.host": Rule("write a host name", _rules.host_header),
+        "keep": Rule("write a whole number from 2", _rules.between(2)),
+    },
+)
 
 
 class Health(TypedDict):
@@ -65,13 +120,32 @@ class GunicornApp(TypedDict):
     state: Literal["present", "absent"]
 
 
+def findings(gunicorn_apps: object, defaults: object = None) -> list[str]:
+    """Return all that is wrong with the role's list and its host-wide defaults, worded for the user.
+
+    defaults: as in resolve, or None to leave them out.
+    """
+    reported, entries = check_list(plain_or_unreadable(gunicorn_apps), SCHEMA)
+    reported += compare(entries, same_names, same_addresses)
+    variables = _variables(plain_or_unreadable(defaults) or {})
+    return [*check_variables(variables, SCHEMA), *map(str, reported)]
+
+
+def _variables(defaults: Mapping[str, Any]) -> dict[str, tuple[str, object]]:
+    """Map the role's variables to the key that each is the default of, and its value."""
+    flat = {**defaults, **{f"service.{key}": value for key, value in defaults.get("service", {}).items()}}
+    return {
+        f"gunicorn_{key.replace('.', '_')}": (key, value) for key, value in flat.items() if key != "service"
+    }
+
+
 def derive(python_apps: object) -> list[dict[str, Any]]:
     """Turn the manifest into entries of gunicorn_apps; only what it says is set.
 
     Raises ValueError where it is no list of mappings, and what Ansible raises where a template
     cannot be filled in.
     """
-    return [_derive(app) for app in plain(entries(python_apps, "python_apps"))]
+    return [_derive(app) for app in plain(mappings(python_apps, "python_apps"))]
 
 
 def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,10 +186,7 @@ def resolve(gunicorn_apps: object, defaults: object) -> list[GunicornApp]:
     Raises what Ansible raises where a template cannot be filled in.
     """
     common = plain(defaults)
-    return [
-        _resolve(entry, common)
-        for entry in plain(entries(gunicorn_apps, "gunicorn_apps"))
-    ]
+    return [_resolve(entry, common) for entry in plain(mappings(gunicorn_apps, "gunicorn_apps"))]
 
 
 def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornApp:
@@ -140,7 +211,7 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornA
         timeout=server["timeout"],
         graceful_timeout=server["graceful_timeout"],
         settings={**defaults["settings"], **entry.get("settings", {})},
-        service=Service(**{**defaults["service"], **entry.get("service", {})}),
+        service=_service({**defaults["service"], **entry.get("service", {})}),
         keep=entry.get("keep", defaults["keep"]),
         state=entry.get("state", "present"),
     )
@@ -154,6 +225,11 @@ def _health(health: Mapping[str, Any]) -> Health:
         host=health.get("host", "localhost"),
         scheme=health.get("scheme", "http"),
     )
+
+
+def _service(service: Mapping[str, Any]) -> Service:
+    # YAML reads a bare off as false.
+    return Service(sandbox=service["sandbox"] or "off", memory_max=service["memory_max"])
 
 
 def _socket(name: str, listen: str) -> Socket:

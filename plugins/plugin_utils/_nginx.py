@@ -1,19 +1,58 @@
 # Copyright: webstack.python contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nginx role's list: joined over the app hosts' manifests, then completed by defaults."""
+"""The nginx role's list: joined over the app hosts' manifests, checked, completed by defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
+from ansible_collections.webstack.python.plugins.plugin_utils import _nginx_text, _rules
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
-    entries,
+    mappings,
     plain,
+    plain_or_unreadable,
 )
+from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
+    Schema,
+    check_list,
+    check_variables,
+    compare,
+    one_catch_all,
+    same_domains,
+    same_names,
+)
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
 
 WILDCARDS = ("0.0.0.0", "[::]")
 KEEPALIVE = {"gthread": 16, "sync": 0}
+
+
+def site_rules(prefix: str = "") -> dict[str, Rule]:
+    """Return the rules of the keys that a site takes over from the manifest's section "nginx."."""
+    return {
+        f"{prefix}domains": Rule(_rules.USE_DOMAINS, _rules.domains),
+        f"{prefix}max_body_size": Rule(
+            _rules.USE_BODY_SIZE,
+            _rules.matches(_rules.NGINX_SIZE, "is not a size", _rules.USE_BODY_SIZE),
+        ),
+        f"{prefix}extra": Rule("write nginx directives as text", _nginx_text.problems, secret=True),
+    }
+
+
+SCHEMA = Schema(
+    variable="nginx_sites",
+    role="nginx",
+    needed=("upstream",),
+    rules={
+        **site_rules(),
+        "name": Rule(_rules.USE_NAME, _rules.matches(_rules.NAME, "is not a name", _rules.USE_NAME)),
+        "upstream": Rule("name its servers"),
+        "upstream.servers": Rule(_rules.USE_SERVERS, _rules.servers),
+        "upstream.keepalive": Rule("write a whole number from 0", _rules.between(0)),
+        "static": Rule("write URL prefixes to absolute paths", _rules.static_absolute),
+    },
+)
 
 
 class Upstream(TypedDict):
@@ -44,9 +83,19 @@ class NginxSite(TypedDict):
     state: Literal["present", "absent"]
 
 
-def derive(
-    hostvars: Mapping[str, Any], host: str, app_hosts: Iterable[str]
-) -> list[dict[str, Any]]:
+def findings(nginx_sites: object, defaults: object = None) -> list[str]:
+    """Return all that is wrong with the role's list and its host-wide defaults, worded for the user.
+
+    defaults: as in resolve, or None to leave them out.
+    """
+    reported, entries = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
+    reported += compare(entries, same_names, same_domains("domains"), one_catch_all("domains"))
+    common = plain_or_unreadable(defaults) or {}
+    variables = {f"nginx_client_{key}": (key, value) for key, value in common.items()}
+    return [*check_variables(variables, SCHEMA), *map(str, reported)]
+
+
+def derive(hostvars: Mapping[str, Any], host: str, app_hosts: Iterable[str]) -> list[dict[str, Any]]:
     """Join the app hosts' manifests into one host's entries of nginx_sites.
 
     An app on the host itself is reached as it listens there; an app on another host at that
@@ -57,9 +106,7 @@ def derive(
     sites: dict[str, dict[str, Any]] = {}
     for app_host in app_hosts:
         variables = hostvars[app_host]
-        for app in entries(
-            variables.get("python_apps", []), f"{app_host}: python_apps"
-        ):
+        for app in mappings(variables.get("python_apps", []), f"{app_host}: python_apps"):
             if plain(app.get("state", "present")) == "absent":
                 continue
             site = _site(app, variables, app_host, local=app_host == host)
@@ -76,14 +123,9 @@ def _site(
     nginx = plain(app.get("nginx", {}))
     listen = plain(app.get("listen", "unix"))
     worker_class = plain(
-        app.get("gunicorn", {}).get("worker_class")
-        or variables.get("gunicorn_worker_class")
+        app.get("gunicorn", {}).get("worker_class") or variables.get("gunicorn_worker_class")
     )
-    server = (
-        local_server(name, listen)
-        if local
-        else remote_server(listen, _address(variables, app_host))
-    )
+    server = local_server(name, listen) if local else remote_server(listen, address(variables, app_host))
     site: dict[str, Any] = {
         "name": name,
         "domains": nginx.get("domains", []),
@@ -94,9 +136,7 @@ def _site(
     }
     if nginx.get("static"):
         root = f"/srv/{name}/current"
-        site["static"] = {
-            prefix: f"{root}/{folder}" for prefix, folder in nginx["static"].items()
-        }
+        site["static"] = {prefix: f"{root}/{folder}" for prefix, folder in nginx["static"].items()}
     site.update({key: nginx[key] for key in ("max_body_size", "extra") if key in nginx})
     return site
 
@@ -117,7 +157,8 @@ def remote_server(listen: str, address: str) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _address(variables: Mapping[str, Any], app_host: str) -> str:
+def address(variables: Mapping[str, Any], app_host: str) -> str:
+    """Return the address at which other hosts reach an app host."""
     for name in ("webstack_address", "ansible_host"):
         if name in variables:
             return str(plain(variables[name]))
@@ -131,9 +172,7 @@ def resolve(nginx_sites: object, defaults: object) -> list[NginxSite]:
     be filled in.
     """
     common = plain(defaults)
-    return [
-        _resolve(entry, common) for entry in plain(entries(nginx_sites, "nginx_sites"))
-    ]
+    return [_resolve(entry, common) for entry in plain(mappings(nginx_sites, "nginx_sites"))]
 
 
 def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite:

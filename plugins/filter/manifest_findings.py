@@ -1,0 +1,96 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter webstack.python.manifest_findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.webstack.python.plugins.plugin_utils import _manifest
+from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable, attempt
+from jinja2 import Undefined, pass_context
+
+DOCUMENTATION = r"""
+name: manifest_findings
+short_description: All that is wrong with the manifest, as far as one host is concerned
+version_added: 0.1.0
+description:
+  - Checks the manifest C(python_apps) of one host, and what it shares with those of other hosts, before
+    anything is changed. C(python_apps) is an option of the role P(webstack.python.python_app#role).
+  - Gives every finding at once, each with the entry, the key and the remedy. No finding holds a value
+    of C(env) or C(gunicorn.settings), nor an address of C(source.git).
+  - An app host answers for its own entries. A host that is a proxy alone answers for what it reads of
+    the app hosts' entries, each of these findings with the app host's name before it.
+positional: _input, host, app_hosts, proxy_hosts
+options:
+  _input:
+    description: Ansible's C(hostvars).
+    type: dict
+    required: true
+  host:
+    description: The C(inventory_hostname) of the host to check.
+    type: str
+    required: true
+  app_hosts:
+    description: Inventory names of the hosts that run the apps.
+    type: list
+    elements: str
+    required: true
+  proxy_hosts:
+    description: Inventory names of the hosts that run Nginx.
+    type: list
+    elements: str
+    required: true
+author: webstack.python contributors (@webstack-python)
+"""
+
+EXAMPLES = r"""
+findings: >-
+  {{ hostvars | webstack.python.manifest_findings(
+       inventory_hostname, groups['app_servers'] | default([]), groups['proxies'] | default([])) }}
+"""
+
+RETURN = r"""
+_value:
+  description: The findings; none where all is well.
+  type: list
+  elements: str
+  sample:
+    - >-
+      python_apps[2] (shop): nginx.domains: shop.example.com is already used by 'blog'; give each app
+      its own domains
+"""
+
+
+@pass_context
+def manifest_findings(
+    context: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    host: str,
+    app_hosts: Sequence[str],
+    proxy_hosts: Sequence[str],
+) -> list[str]:
+    """Return the findings of a host.
+
+    Its own manifest comes from the template's context: hostvars would fill in its templates without
+    hostvars, of which they may make use.
+    """
+    return _manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, _own(context))
+
+
+def _own(context: Mapping[str, Any]) -> object:
+    if "python_apps" not in context:
+        return []
+    value = attempt(lambda: context["python_apps"])
+    if isinstance(value, Undefined):
+        return Unreadable(str(value._undefined_message))
+    return value
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., list[str]]]:
+        """Return the filters by name."""
+        return {"manifest_findings": manifest_findings}

@@ -1,0 +1,212 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifest `python_apps`, judged before anything changes: on its host, and between hosts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn, _nginx, _rules
+from ansible_collections.webstack.python.plugins.plugin_utils._data import attempt, plain_or_unreadable, read
+from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
+    Entry,
+    Reported,
+    Schema,
+    check_list,
+    compare,
+    one_catch_all,
+    same_addresses,
+    same_domains,
+    same_names,
+)
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule
+
+SCHEMA = Schema(
+    variable="python_apps",
+    role="python_app",
+    needed=("app", "source"),
+    rules={
+        **_gunicorn.SHARED_RULES,
+        **_gunicorn.server_rules("gunicorn."),
+        **_nginx.site_rules("nginx."),
+        "source": Rule("name the code, such as {path: ../shop}", _rules.source),
+        "source.path": Rule(_rules.USE_FOLDER, _rules.source_path),
+        "source.git": Rule(_rules.USE_GIT, _rules.git_url, secret=True),
+        "source.ref": Rule(
+            _rules.USE_REFERENCE,
+            _rules.matches(_rules.REFERENCE, "cannot name a commit", _rules.USE_REFERENCE),
+        ),
+        "requirements": Rule(_rules.USE_REQUIREMENTS, _rules.requirements, secret=True),
+        "python": Rule(
+            _rules.USE_INTERPRETER,
+            _rules.matches(_rules.INTERPRETER, "is not an interpreter", _rules.USE_INTERPRETER),
+        ),
+        "shared": Rule(_rules.USE_SHARED, _rules.shared),
+        "keep_releases": Rule("write a whole number from 2", _rules.between(2)),
+        "gunicorn": Rule("write its keys below it", _rules.threads_of_sync),
+        "nginx.static": Rule(_rules.USE_STATIC, _rules.static),
+    },
+)
+# What a proxy reads of the manifests of other hosts; their secrets are none of its business.
+FRONT_KEYS = ("name", "listen", "nginx", "state")
+USE_REACHABLE = 'listen on an address of this host, such as "{{ ansible_host }}:8000"'
+FRONT_SCHEMA = dataclasses.replace(SCHEMA, needed=())
+
+
+@dataclasses.dataclass(frozen=True)
+class Inventory:
+    """Who runs apps, who serves them, and what they know."""
+
+    hostvars: Mapping[str, Any]
+    app_hosts: Sequence[str]
+    proxy_hosts: Sequence[str]
+
+
+def findings(python_apps: object) -> list[str]:
+    """Return all that is wrong with the manifest of one host that is its own proxy."""
+    inventory = Inventory({"": {"python_apps": python_apps}}, [""], [""])
+    return [str(reported) for reported in _on_app_host(python_apps, "", inventory)]
+
+
+def manifest_findings(
+    hostvars: Mapping[str, Any],
+    host: str,
+    app_hosts: Sequence[str],
+    proxy_hosts: Sequence[str],
+    python_apps: object,
+) -> list[str]:
+    """Return all that is wrong with the manifest as far as one host is concerned.
+
+    An app host answers for its own entries, also where they clash with those of another host. A
+    host that is a proxy alone answers for what it reads of the app hosts' entries.
+    python_apps: the host's own manifest, as its own templates give it.
+    """
+    inventory = Inventory(hostvars, app_hosts, proxy_hosts)
+    reported: list[Reported] = []
+    if host in app_hosts:
+        reported += _on_app_host(python_apps, host, inventory)
+    elif host in proxy_hosts:
+        reported += _on_proxy(inventory)
+    if host in proxy_hosts:
+        reported += _lost_apps(python_apps, host, inventory)
+    return [str(item) for item in reported]
+
+
+def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[Reported]:
+    reported, entries = check_list(plain_or_unreadable(python_apps), SCHEMA, host)
+    reported += compare(entries, same_names, same_addresses)
+    joined = [
+        entry
+        for app_host in inventory.app_hosts
+        for entry in (entries if app_host == host else _front_entries(inventory, app_host)[1])
+    ]
+    own = {id(entry): entry for entry in entries}
+    for comparison in _front_comparisons(inventory):
+        reported += [
+            Reported(entry.label, finding) for entry, finding in comparison(joined) if id(entry) in own
+        ]
+    others = [proxy for proxy in inventory.proxy_hosts if proxy != host]
+    if others:
+        variables = inventory.hostvars[host]
+        reported += compare(entries, lambda each: _out_of_reach(each, others[0], variables))
+    return reported
+
+
+def _on_proxy(inventory: Inventory) -> list[Reported]:
+    """Judge what a proxy reads of the app hosts; what several hosts share is said once."""
+    reported: list[Reported] = []
+    joined: list[Entry] = []
+    for app_host in inventory.app_hosts:
+        found, entries = _front_entries(inventory, app_host)
+        reported += [Reported(f"{app_host}: {item.entry}", item.finding) for item in found]
+        joined += [dataclasses.replace(entry, label=f"{app_host}: {entry.label}") for entry in entries]
+    reported += compare(joined, *_front_comparisons(inventory))
+    first = {str(item).partition(": ")[2]: item for item in reversed(reported)}
+    return list(reversed(first.values()))
+
+
+def _front_entries(inventory: Inventory, app_host: str) -> tuple[list[Reported], list[Entry]]:
+    """Check the part of an app host's manifest that its proxies read, and no other part."""
+    variables = inventory.hostvars[app_host]
+    value = attempt(lambda: variables.get("python_apps", []))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        value = [_front_part(read(value, index)) for index in range(len(value))]
+    return check_list(plain_or_unreadable(value), FRONT_SCHEMA, app_host)
+
+
+def _front_part(app: object) -> object:
+    if not isinstance(app, Mapping):
+        return app
+    return {key: read(app, key) for key in FRONT_KEYS if key in app}
+
+
+def _front_comparisons(inventory: Inventory) -> list[Any]:
+    comparisons = [same_domains("nginx.domains"), _same_sections]
+    if inventory.proxy_hosts:
+        comparisons.append(one_catch_all("nginx.domains"))
+    return comparisons
+
+
+def _same_sections(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
+    """One app has one site, so its section must be the same on every host."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if not (entry.name and entry.present):
+            continue
+        model = first.setdefault(entry.name, entry)
+        if model.host != entry.host and model.get("nginx", {}) != entry.get("nginx", {}):
+            problem = f"differs from that on {model.host}; give the app the same section on every host"
+            yield entry, Finding("nginx", problem)
+
+
+def _out_of_reach(
+    entries: Iterable[Entry], proxy: str, variables: Mapping[str, Any]
+) -> Iterator[tuple[Entry, Finding]]:
+    """A proxy on another host reaches neither a unix socket, nor a loopback address, nor a folder."""
+    for entry in entries:
+        if not entry.present:
+            continue
+        listen = entry.get("listen", "unix")
+        endpoint = _rules.endpoint(listen)
+        if listen == "unix" or (endpoint and endpoint[0].is_loopback):
+            problem = f"{listen} is out of reach for the proxy {proxy}; {USE_REACHABLE}"
+            yield entry, Finding("listen", problem)
+        elif endpoint and endpoint[0].is_unspecified:
+            server = _nginx.remote_server(listen, _nginx.address(variables, entry.host))
+            for _problem in _rules.servers([server]):
+                problem = f"the proxy {proxy} would ask {server!r}; set webstack_address for {entry.host}"
+                yield entry, Finding("listen", problem)
+        if entry.get("nginx.static"):
+            problem = f"its folders are not on the proxy {proxy}; remove it, the app serves these files"
+            yield entry, Finding("nginx.static", problem)
+
+
+def _lost_apps(python_apps: object, host: str, inventory: Inventory) -> Iterator[Reported]:
+    """A proxy that would end with no site, while there are apps, is mistaken and not to be emptied."""
+    variables = inventory.hostvars[host]
+    serving = {app_host: _present(inventory, app_host) for app_host in inventory.app_hosts}
+    names = sorted({name for present in serving.values() for name in present})
+    if not names:
+        if _is_filled(python_apps) and host not in inventory.app_hosts:
+            problem = "is set for this proxy, but for no app host; set it for the group app_servers"
+            yield Reported("python_apps", Finding("", problem))
+        return
+    apps = f"while the app hosts have {', '.join(names)}"
+    if "nginx_sites" in variables and attempt(lambda: list(variables["nginx_sites"])) == []:
+        yield Reported("nginx_sites", Finding("", f"is empty, {apps}; remove it from the inventory"))
+    if "nginx_app_hosts" in variables:
+        chosen = attempt(lambda: list(variables["nginx_app_hosts"]))
+        if isinstance(chosen, list) and not any(serving.get(app_host) for app_host in chosen):
+            problem = f"names no host with apps, {apps}; remove it from the inventory"
+            yield Reported("nginx_app_hosts", Finding("", problem))
+
+
+def _present(inventory: Inventory, app_host: str) -> list[str]:
+    _reported, entries = _front_entries(inventory, app_host)
+    return [entry.name for entry in entries if entry.present and entry.name]
+
+
+def _is_filled(python_apps: object) -> bool:
+    return isinstance(python_apps, Sequence) and len(python_apps) > 0
