@@ -1,0 +1,74 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remove all that an app's instances have on a host."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.webstack.python.plugins.module_utils import _systemd
+from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
+from ansible_collections.webstack.python.plugins.module_utils._instance_host import (
+    public_sockets,
+    read_units,
+)
+
+
+def remove(paths: Paths, current: Path | None, *, dry: bool) -> tuple[bool, list[dict[str, Any]]]:
+    """Stop the app and remove its units, its instances and the link `current`.
+
+    dry: only look. Returns whether there was anything, and the steps with their seconds.
+    Raises SystemdError or OSError.
+    """
+    started = time.monotonic()
+    sockets = public_sockets(paths)
+    files = _files(paths, sockets, current)
+    loaded = [name for name, unit in read_units(paths, sockets).items() if unit.active != "inactive"]
+    if dry or not (files or loaded):
+        return bool(files or loaded), []
+    # The target first, so that no socket starts the app again.
+    loaded.sort(key=lambda name: name != paths.target)
+    _systemd.stop(loaded)
+    for path in files:
+        _remove(path)
+    _systemd.daemon_reload()
+    if loaded:
+        # What failed once would stay known to systemd.
+        _systemd.run("systemctl", "reset-failed", *loaded)
+    return True, [{"step": "remove", "seconds": round(time.monotonic() - started, 2)}]
+
+
+def _files(paths: Paths, sockets: Iterable[str], current: Path | None) -> list[Path]:
+    """Return what is there, each path once, the record of what is live before all units."""
+    candidates = [
+        paths.enabled,
+        paths.record.parent,
+        paths.units / paths.target,
+        paths.units / paths.handle,
+        *(paths.units / socket for socket in sockets),
+        *sorted(paths.units.glob(paths.unit("*", "*"))),
+        *sorted(paths.runtime_units.glob(paths.check_unit("*", "*"))),
+        *sorted(
+            folder
+            for folder in paths.runtime_units.glob(f"gunicorn-{paths.app}*.socket.d")
+            if paths.is_public_socket(folder.stem)
+        ),
+        paths.runtime_units / paths.mover,
+        paths.etc,
+        paths.sockets,
+    ]
+    found = [path for path in candidates if path.is_symlink() or path.exists()]
+    if current is not None and current.is_symlink():
+        found.append(current)
+    return found
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

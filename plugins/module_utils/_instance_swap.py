@@ -1,0 +1,351 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring an app's instances to what is wanted, without a visitor noticing.
+
+A run may be killed at any point. What it leaves is either not recorded as live, and the next
+run clears it away, or it is, and the next run ends what was begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.webstack.python.plugins.module_utils import _systemd
+from ansible_collections.webstack.python.plugins.module_utils._files import (
+    MARKER,
+    replace_link,
+    write_text,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance import (
+    MOVING,
+    File,
+    Instance,
+    Observed,
+    Paths,
+    Plan,
+    beyond,
+    live_record,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance_host import (
+    held_inodes,
+    is_running,
+    listening_inodes,
+    read_records,
+)
+from ansible_collections.webstack.python.plugins.module_utils._probe import (
+    Health,
+    Unhealthy,
+    wait_until_healthy,
+)
+
+JOURNAL_LINES = 40
+
+
+class Refused(Exception):
+    """The wanted instance was not made live; the text says why, for the user."""
+
+
+@dataclass
+class Swap:
+    """One run on one app.
+
+    account: the app's user. listen: the public address. current: the link that follows
+    the live instance, None for none. record: what instance.json says of the wanted instance.
+    keep: how many instances stay. steps: what was done, and the seconds it took.
+    """
+
+    paths: Paths
+    wanted: Instance
+    observed: Observed
+    plan: Plan
+    health: Health
+    account: pwd.struct_passwd
+    listen: str
+    current: Path | None
+    record: Mapping[str, Any]
+    keep: int
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, settle: bool) -> None:
+        """Carry the plan out. settle: leave the public sockets that are no longer wanted.
+
+        Raises Refused where the wanted instance is no good, and SystemdError or OSError where
+        the host is not.
+        """
+        if self._has_repairs():
+            with self._step("repair"):
+                self._repair()
+        if self.plan.swap:
+            try:
+                with self._step("rehearse"):
+                    self._rehearse()
+                with self._step("start"):
+                    self._start()
+            except BaseException:
+                self._undo()
+                raise
+            with self._step("commit"):
+                self._commit()
+            with self._step("retire"):
+                self._retire()
+        if settle and self.plan.leave:
+            with self._step("settle"):
+                self._settle()
+        self._drop()
+
+    @contextlib.contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.steps.append({"step": name, "seconds": round(time.monotonic() - started, 2)})
+
+    # What a killed run, or somebody else, left behind.
+
+    def _has_repairs(self) -> bool:
+        plan = self.plan
+        return bool(
+            plan.strays or plan.checks or plan.debris or plan.reload or plan.revive
+            or (not plan.swap and (plan.rewrite or plan.shared or plan.enable or plan.relink))
+        )
+
+    def _repair(self) -> None:
+        plan, live = self.plan, self.observed.live
+        _stop(plan.strays)
+        for path in plan.checks:
+            path.unlink(missing_ok=True)
+        for instance in plan.debris:
+            self._remove_instance(instance)
+        if not plan.swap:
+            for file in (*plan.rewrite, *plan.shared):
+                self._write(file)
+        if plan.reload or (not plan.swap and (plan.rewrite or plan.shared)):
+            _systemd.daemon_reload()
+        if plan.revive:
+            self._revive()
+        if plan.swap:
+            return
+        if plan.enable:
+            self._enable()
+        if plan.relink:
+            self._relink()
+        if live and plan.restart:
+            _systemd.systemctl("restart", self.paths.unit(live, "service"))
+        if live and (plan.restart or plan.revive):
+            self._wait(live, self.paths.unit(live, "service"), self._own_socket(live), "start")
+
+    def _revive(self) -> None:
+        """Start what should run. A public socket does not start under a handle that is up."""
+        if self.paths.public_socket(self.listen) in self.plan.revive:
+            _systemd.systemctl("stop", self.paths.handle)
+        _systemd.run("systemctl", "reset-failed", *self.plan.revive)
+        # An old release that no longer starts must not keep a good one from taking its place.
+        _systemd.run("systemctl", "start", self.paths.target, *self.plan.revive)
+
+    # The swap.
+
+    def _rehearse(self) -> None:
+        """Start the wanted instance on a socket of its own alone, and see that it is well."""
+        self._make_folders()
+        for file in (*self.wanted.own, *self.wanted.check):
+            self._write(file)
+        service = self.paths.check_unit(self.wanted.id, "service")
+        socket = self.paths.sockets / f"check-{self.wanted.id}.sock"
+        try:
+            self._launch(service, "rehearsal")
+            self._wait(self.wanted.id, service, socket, "rehearsal")
+        finally:
+            self._end_rehearsal()
+
+    def _end_rehearsal(self) -> None:
+        _stop(self.paths.check_unit(self.wanted.id, kind) for kind in ("service", "socket"))
+        for file in self.wanted.check:
+            file.path.unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        """Start the wanted instance beside the live one, and see that it has the public socket."""
+        self._open_public_socket()
+        service = self.paths.unit(self.wanted.id, "service")
+        self._launch(service, "start")
+        self._wait(self.wanted.id, service, self._own_socket(self.wanted.id), "start")
+        public = self.paths.public_socket(self.listen)
+        inodes = listening_inodes(self.paths.address(self.listen))
+        pid = int(_systemd.show(service, "MainPID")["MainPID"])
+        if not inodes & held_inodes(pid, self.account.pw_uid, self.account.pw_gid) or not _systemd.is_active(public):
+            raise self._refusal("start", f"it was not given the public socket, {public}", service)
+
+    def _open_public_socket(self) -> None:
+        public = self.paths.public_socket(self.listen)
+        if self.observed.unit(public).up:
+            return
+        for file in self._new_shared():
+            self._write(file)
+        if self.observed.unit(self.paths.handle).up:
+            self._stand_in_for_the_handle(public)
+        self._launch(public, "start")
+
+    def _new_shared(self) -> list[File]:
+        return [file for file in self.plan.shared if self.observed.texts.get(file.path) is None]
+
+    def _stand_in_for_the_handle(self, public: str) -> None:
+        """Give a socket another service than the handle: systemd opens none whose service is up.
+
+        A reboot takes the stand-in away, and by then nothing needs it.
+        """
+        mover = self.paths.runtime_units / self.paths.mover
+        handle = next(file for file in self.wanted.shared if file.path.name == self.paths.handle)
+        write_text(mover, handle.text)
+        folder = self.paths.runtime_units / f"{public}.d"
+        folder.mkdir(exist_ok=True)
+        write_text(folder / MOVING, f"# {MARKER}\n[Socket]\nService={self.paths.mover}\n")
+
+    def _launch(self, unit: str, phase: str) -> None:
+        try:
+            _systemd.systemctl("start", unit)
+        except _systemd.SystemdError:
+            raise self._refusal(phase, f"systemd could not start {unit}", unit) from None
+
+    def _wait(self, instance: str, service: str, socket: Path, phase: str) -> None:
+        shown = _systemd.show(service, "MainPID", "InvocationID")
+        pid = int(shown["MainPID"])
+        try:
+            wait_until_healthy(socket, self.health, lambda: is_running(pid))
+        except Unhealthy as error:
+            raise self._refusal(
+                phase, str(error), service, shown["InvocationID"], instance
+            ) from None
+
+    def _refusal(
+        self, phase: str, reason: str, unit: str, invocation: str = "", instance: str = ""
+    ) -> Refused:
+        lines = _systemd.journal(
+            invocation or _systemd.show(unit, "InvocationID")["InvocationID"], JOURNAL_LINES
+        )
+        journal = ["The last lines of its journal:", *(f"    {line}" for line in lines)] if lines else []
+        subject = f"{self.paths.app}: instance {instance or self.wanted.id}"
+        verdict = "was refused at its rehearsal" if phase == "rehearsal" else "did not start"
+        return Refused("\n".join([f"{subject} {verdict}: {reason}", *journal, self.serving()]))
+
+    def serving(self) -> str:
+        """Say what visitors get after a refusal."""
+        live = self.observed.live
+        if live is None:
+            return "Nothing served before, and nothing does now."
+        release = self.observed.records.get(live, {}).get("release", "unknown")
+        return f"Instance {live} (release {release}) serves as before; nothing else was changed."
+
+    def _undo(self) -> None:
+        """Take away what the run brought, after a refusal or a signal."""
+        created = self._new_shared()
+        sockets = [file.path.name for file in created if file.path.suffix == ".socket"]
+        units = [self.paths.unit(self.wanted.id, kind) for kind in ("service", "socket")]
+        if self.wanted.id not in self.observed.records:
+            self._remove_instance(self.wanted.id, units)
+        else:
+            _stop(units)
+        _stop(sockets)
+        for file in created:
+            file.path.unlink(missing_ok=True)
+        if sockets:
+            self._stand_down()
+        for folder in (self.paths.etc, self.paths.sockets):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _commit(self) -> None:
+        """Make the wanted instance the live one: from here on a reboot starts it."""
+        for file in self.plan.shared:
+            self._write(file)
+        previous = self.observed.live
+        text = json.dumps({**self.record, "previous": previous}, indent=2) + "\n"
+        write_text(self.paths.instance(self.wanted.id) / "instance.json", text, 0o644)
+        self.paths.record.parent.mkdir(exist_ok=True)
+        write_text(self.paths.record, live_record(self.paths, self.wanted.id))
+        _systemd.daemon_reload()
+        self._relink()
+        self._enable()
+        units = (self.paths.handle, self.paths.target)
+        if not all(self.observed.unit(unit).up for unit in units):
+            _systemd.systemctl("start", *units)
+
+    def _retire(self) -> None:
+        """Stop the old instance: it takes no more requests, and ends those that it has."""
+        old = self.observed.live
+        if old is not None:
+            _stop(self.paths.unit(old, kind) for kind in ("service", "socket"))
+
+    # Afterwards.
+
+    def _settle(self) -> None:
+        """Close the public sockets of addresses that the app has left."""
+        _stop(self.plan.leave)
+        for unit in self.plan.leave:
+            (self.paths.units / unit).unlink(missing_ok=True)
+        self._stand_down()
+
+    def _stand_down(self) -> None:
+        folders = self.paths.runtime_units.glob(f"gunicorn-{self.paths.app}*.socket.d")
+        for folder in [folder for folder in folders if self.paths.is_public_socket(folder.stem)]:
+            shutil.rmtree(folder, ignore_errors=True)
+        (self.paths.runtime_units / self.paths.mover).unlink(missing_ok=True)
+        # Only then do the sockets that are open let go of the stand-in.
+        _systemd.daemon_reload()
+        _stop([self.paths.mover])
+
+    def _drop(self) -> None:
+        live = self.wanted.id if self.plan.swap else self.observed.live
+        for instance in beyond(read_records(self.paths), self.keep, live):
+            self._remove_instance(instance)
+
+    # Files.
+
+    def _own_socket(self, instance: str) -> Path:
+        return self.paths.sockets / f"{instance}.sock"
+
+    def _make_folders(self) -> None:
+        self.paths.etc.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for folder in (self.paths.etc, self.paths.instance(self.wanted.id)):
+            folder.mkdir(exist_ok=True)
+            os.chown(folder, 0, self.account.pw_gid)
+            folder.chmod(0o750)
+
+    def _write(self, file: File) -> None:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file.path, file.text, file.mode, gid=self.account.pw_gid if file.group else 0)
+
+    def _relink(self) -> None:
+        if self.current is None:
+            return
+        directory = Path(str(self.record["directory"]))
+        near = self.current.parent in directory.parents
+        replace_link(
+            self.current,
+            os.path.relpath(directory, self.current.parent) if near else str(directory),
+        )
+
+    def _enable(self) -> None:
+        self.paths.enabled.parent.mkdir(exist_ok=True)
+        replace_link(self.paths.enabled, str(self.paths.units / self.paths.target))
+
+    def _remove_instance(self, instance: str, running: Iterable[str] = ()) -> None:
+        _stop(running)
+        for kind in ("service", "socket"):
+            (self.paths.units / self.paths.unit(instance, kind)).unlink(missing_ok=True)
+        shutil.rmtree(self.paths.instance(instance), ignore_errors=True)
+
+
+def _stop(units: Iterable[str]) -> None:
+    """Stop units together, and let systemd forget that they ever failed."""
+    names = list(units)
+    if names:
+        # One that systemd has not loaded has nothing to stop.
+        _systemd.run("systemctl", "stop", *names)
+        _systemd.run("systemctl", "reset-failed", *names)

@@ -1,0 +1,143 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask an app over its unix socket whether it is well."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+BODY_LIMIT = 500  # characters of an answer that a message shows
+PAUSE = 0.02  # seconds between two attempts, and between two looks at the process
+UNAVAILABLE = 503
+
+
+@dataclass(frozen=True)
+class Health:
+    """What is asked, and which answers are good.
+
+    statuses: empty for any below 500. timeout: seconds until a good answer must have come.
+    host, scheme: what the app is told as Host and X-Forwarded-Proto.
+    """
+
+    path: str = "/"
+    statuses: tuple[int, ...] = ()
+    timeout: float = 30
+    host: str = "localhost"
+    scheme: str = "http"
+
+    def accepts(self, status: int) -> bool:
+        """Tell whether a status is a good answer."""
+        return status in self.statuses if self.statuses else status < 500
+
+    @property
+    def wanted(self) -> str:
+        """Name the good statuses for a message."""
+        if not self.statuses:
+            return "any status below 500"
+        return " or ".join(str(status) for status in self.statuses)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the status, and the beginning of the body."""
+
+    status: int
+    body: str
+
+
+class Unhealthy(Exception):
+    """No good answer came; the text says what came instead."""
+
+
+class _NotYet(Exception):
+    """This attempt gave no answer that could be judged; the text says why."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def wait_until_healthy(path: Path, health: Health, alive: Callable[[], bool]) -> Answer:
+    """Ask until a good answer comes, and return it.
+
+    A refused connection, a broken one or a 503 is asked again until the timeout; any other
+    status is final at once, and so is the end of the process.
+
+    path: the app's unix socket. alive: tells whether the process that should answer still runs.
+    Raises Unhealthy.
+    """
+    deadline = time.monotonic() + health.timeout
+    last = "no answer"
+    while True:
+        try:
+            answer = _ask(path, health, alive, deadline)
+        except _NotYet as error:
+            last = str(error)
+        else:
+            if health.accepts(answer.status):
+                return answer
+            last = _describe(answer, health)
+            if answer.status != UNAVAILABLE:
+                raise Unhealthy(last)
+        if not alive():
+            raise Unhealthy("the process ended")
+        if time.monotonic() >= deadline:
+            raise Unhealthy(f"no good answer within {health.timeout:g} s; the last attempt: {last}")
+        time.sleep(PAUSE)
+
+
+def _ask(path: Path, health: Health, alive: Callable[[], bool], deadline: float) -> Answer:
+    connection = _UnixConnection(path, timeout=max(deadline - time.monotonic(), PAUSE))
+    try:
+        connection.request(
+            "GET",
+            health.path,
+            headers={
+                "Host": health.host,
+                "X-Forwarded-Proto": health.scheme,
+                "X-Forwarded-Host": health.host,
+                "X-Forwarded-For": "127.0.0.1",
+                "User-Agent": "webstack-health",
+                "Connection": "close",
+            },
+        )
+        _wait_for_bytes(connection.sock, alive, deadline)
+        response = connection.getresponse()
+        # A character takes at most 4 bytes.
+        body = response.read(4 * BODY_LIMIT).decode("utf-8", "replace")
+        return Answer(response.status, body[:BODY_LIMIT])
+    except (OSError, http.client.HTTPException) as error:
+        raise _NotYet(str(error) or type(error).__name__) from None
+    finally:
+        connection.close()
+
+
+def _wait_for_bytes(sock: socket.socket, alive: Callable[[], bool], deadline: float) -> None:
+    """Wait for the first byte of an answer, and no longer than the process lives."""
+    while not select.select([sock], [], [], PAUSE)[0]:
+        if not alive():
+            raise _NotYet("the process ended")
+        if time.monotonic() >= deadline:
+            raise _NotYet("the connection was taken, but no answer came")
+
+
+def _describe(answer: Answer, health: Health) -> str:
+    lines = [f"GET {health.path} gave {answer.status}, wanted was {health.wanted}"]
+    if answer.body.strip():
+        lines += ["It answered:", *(f"    {line}" for line in answer.body.strip().splitlines())]
+    return "\n".join(lines)
