@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _manifest
-from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable, attempt
-from jinja2 import Undefined, pass_context
+from ansible_collections.webstack.python.plugins.plugin_utils._data import attempt
+from jinja2 import pass_context
 
 DOCUMENTATION = r"""
 name: manifest_findings
@@ -76,16 +76,8 @@ def manifest_findings(
     Its own manifest comes from the template's context: hostvars would fill in its templates without
     hostvars, of which they may make use.
     """
-    return _manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, _own(context))
-
-
-def _own(context: Mapping[str, Any]) -> object:
-    if "python_apps" not in context:
-        return []
-    value = attempt(lambda: context["python_apps"])
-    if isinstance(value, Undefined):
-        return Unreadable(str(value._undefined_message))
-    return value
+    own = attempt(lambda: context["python_apps"]) if "python_apps" in context else []
+    return _manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, own)
 
 
 class FilterModule:

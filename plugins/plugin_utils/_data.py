@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.errors import AnsibleError
-from jinja2 import TemplateError
+from jinja2 import TemplateError, Undefined
 
 Reader = Callable[[Callable[[], Any]], Any]  # takes a read, returns what stands for its result
 
@@ -39,7 +39,7 @@ def plain_or_unreadable(value: object) -> Any:
     return attempt(lambda: _copy(value, attempt))
 
 
-def mappings(value: object, name: str) -> list[Any]:
+def entries(value: object, name: str) -> list[Any]:
     """Return a variable that must be a list of mappings, its items not read any further.
 
     Raises ValueError, naming the variable, for anything else.
@@ -59,9 +59,15 @@ def read(container: Any, key: Any) -> Any:
 def attempt(get: Callable[[], Any]) -> Any:
     """Return what a call gives, or an Unreadable that says why it gives nothing."""
     try:
-        return get()
+        value = get()
     except (AnsibleError, TemplateError) as error:
-        return Unreadable(" ".join(str(error).split()))
+        return Unreadable(_cause(str(error)))
+    return Unreadable(_cause(str(value._undefined_message))) if isinstance(value, Undefined) else value
+
+
+def _cause(message: str) -> str:
+    """Put Ansible's message on one line, without what only its developers can read."""
+    return " ".join(message.removeprefix("A captured exception marker was tripped: ").split())
 
 
 def _copy(value: object, reader: Reader) -> Any:

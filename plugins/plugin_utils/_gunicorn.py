@@ -9,7 +9,6 @@ from typing import Any, Literal, TypedDict
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _rules
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
-    mappings,
     plain,
     plain_or_unreadable,
 )
@@ -125,8 +124,8 @@ def findings(gunicorn_apps: object, defaults: object = None) -> list[str]:
 
     defaults: as in resolve, or None to leave them out.
     """
-    reported, entries = check_list(plain_or_unreadable(gunicorn_apps), SCHEMA)
-    reported += compare(entries, same_names, same_addresses)
+    reported, checked = check_list(plain_or_unreadable(gunicorn_apps), SCHEMA)
+    reported += compare(checked, same_names, same_addresses)
     variables = _variables(plain_or_unreadable(defaults) or {})
     return [*check_variables(variables, SCHEMA), *map(str, reported)]
 
@@ -145,7 +144,7 @@ def derive(python_apps: object) -> list[dict[str, Any]]:
     Raises ValueError where it is no list of mappings, and what Ansible raises where a template
     cannot be filled in.
     """
-    return [_derive(app) for app in plain(mappings(python_apps, "python_apps"))]
+    return [_derive(app) for app in plain(entries(python_apps, "python_apps"))]
 
 
 def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,7 +185,7 @@ def resolve(gunicorn_apps: object, defaults: object) -> list[GunicornApp]:
     Raises what Ansible raises where a template cannot be filled in.
     """
     common = plain(defaults)
-    return [_resolve(entry, common) for entry in plain(mappings(gunicorn_apps, "gunicorn_apps"))]
+    return [_resolve(entry, common) for entry in plain(entries(gunicorn_apps, "gunicorn_apps"))]
 
 
 def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornApp:

@@ -9,7 +9,6 @@ from typing import Any, Literal, TypedDict
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _nginx_text, _rules
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
-    mappings,
     plain,
     plain_or_unreadable,
 )
@@ -88,8 +87,8 @@ def findings(nginx_sites: object, defaults: object = None) -> list[str]:
 
     defaults: as in resolve, or None to leave them out.
     """
-    reported, entries = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
-    reported += compare(entries, same_names, same_domains("domains"), one_catch_all("domains"))
+    reported, checked = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
+    reported += compare(checked, same_names, same_domains("domains"), one_catch_all("domains"))
     common = plain_or_unreadable(defaults) or {}
     variables = {f"nginx_client_{key}": (key, value) for key, value in common.items()}
     return [*check_variables(variables, SCHEMA), *map(str, reported)]
@@ -106,7 +105,7 @@ def derive(hostvars: Mapping[str, Any], host: str, app_hosts: Iterable[str]) -> 
     sites: dict[str, dict[str, Any]] = {}
     for app_host in app_hosts:
         variables = hostvars[app_host]
-        for app in mappings(variables.get("python_apps", []), f"{app_host}: python_apps"):
+        for app in entries(variables.get("python_apps", []), f"{app_host}: python_apps"):
             if plain(app.get("state", "present")) == "absent":
                 continue
             site = _site(app, variables, app_host, local=app_host == host)
@@ -172,7 +171,7 @@ def resolve(nginx_sites: object, defaults: object) -> list[NginxSite]:
     be filled in.
     """
     common = plain(defaults)
-    return [_resolve(entry, common) for entry in plain(mappings(nginx_sites, "nginx_sites"))]
+    return [_resolve(entry, common) for entry in plain(entries(nginx_sites, "nginx_sites"))]
 
 
 def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite:

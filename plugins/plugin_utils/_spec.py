@@ -57,7 +57,7 @@ KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((list,), "a list"),
     ((dict,), "a mapping"),
 )
-UNDEFINED = re.compile(r"'[^']+' is undefined")
+UNDEFINED = re.compile(r"'[^']+' is undefined|(object of type )?'[^']+' has no attribute '[^']+'")
 WRONG = object()  # in the place of a value that is not part of what is right
 
 
