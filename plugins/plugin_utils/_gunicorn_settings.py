@@ -156,6 +156,7 @@ OWNED = {
     "initgroups": "systemd starts the app as its own user",
     "daemon": "systemd watches the process",
     "pidfile": "systemd watches the process",
+    "keepalive": "it must outlast the idle connections of Nginx",
     "backlog": "systemd holds the socket, with a backlog of 2048",
     "reuse_port": "systemd holds the socket",
     "control_socket": "instances run side by side and would fight for it",

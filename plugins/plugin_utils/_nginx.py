@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _nginx_text, _rules
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
+    entries,
     plain,
     plain_or_unreadable,
 )
