@@ -60,7 +60,7 @@ format: $(ready) ## Let ruff format the Python code and mend what it can
 unit: $(ready) ## Unit tests, without any host
 	@echo "==> Unit tests"
 	@mkdir -p .cache/junit
-	pytest --junitxml=.cache/junit/unit.xml tests/unit
+	pytest -o cache_dir=.cache/pytest --junitxml=.cache/junit/unit.xml tests/unit
 
 lock: $(ready) ## Renew the locked versions of the development tools
 	$(python) -m tools.lock

@@ -19,6 +19,8 @@ AT_ONCE = 2
 # As in "INFO     [default > converge] Executing".
 ACTION = re.compile(r" > (\w+)\] Executing")
 FAILED = "Executed: Failed"
+# Some come through though no colours are asked for.
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 TAIL_LINES = 80
 
 
@@ -79,7 +81,7 @@ def run_logged(name: str, log: Path) -> int:
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
+        for line in (COLOURS.sub("", coloured) for coloured in process.stdout):
             out.write(line)
             out.flush()
             if found := ACTION.search(line):
