@@ -77,7 +77,8 @@ def manifest_findings(
     hostvars, of which they may make use.
     """
     own = attempt(lambda: context["python_apps"]) if "python_apps" in context else []
-    return _manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, own)
+    base = str(context.get("playbook_dir", "/"))
+    return _manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, own, base)
 
 
 class FilterModule:

@@ -32,7 +32,7 @@ SCHEMA = Schema(
         **_gunicorn.server_rules("gunicorn."),
         **_nginx.site_rules("nginx."),
         "source": Rule("name the code, such as {path: ../shop}", _rules.source),
-        "source.path": Rule(_rules.USE_FOLDER, _rules.source_path),
+        "source.path": Rule(_rules.USE_FOLDER),
         "source.git": Rule(_rules.USE_GIT, _rules.git_url, secret=True),
         "source.ref": Rule(
             _rules.USE_REFERENCE,
@@ -57,16 +57,34 @@ FRONT_SCHEMA = dataclasses.replace(SCHEMA, needed=())
 
 @dataclasses.dataclass(frozen=True)
 class Inventory:
-    """Who runs apps, who serves them, and what they know."""
+    """Who runs apps, who serves them, what they know, and where relative paths start."""
 
     hostvars: Mapping[str, Any]
     app_hosts: Sequence[str]
     proxy_hosts: Sequence[str]
 
+    def app_hosts_of(self, proxy: str) -> list[str]:
+        """Return whose apps a proxy serves; see nginx_app_hosts."""
+        variables = self.hostvars[proxy]
+        if "nginx_app_hosts" in variables:
+            chosen = attempt(lambda: list(variables["nginx_app_hosts"]))
+            if isinstance(chosen, list):
+                return [host for host in chosen if host in self.app_hosts]
+        return [proxy] if proxy in self.app_hosts else list(self.app_hosts)
 
-def findings(python_apps: object) -> list[str]:
+    def proxies_of(self, app_host: str) -> list[str]:
+        """Return the proxies that serve an app host."""
+        return [proxy for proxy in self.proxy_hosts if app_host in self.app_hosts_of(proxy)]
+
+    def neighbours_of(self, app_host: str) -> list[str]:
+        """Return the app hosts, itself among them, with which an app host shares a proxy."""
+        shared = {host for proxy in self.proxies_of(app_host) for host in self.app_hosts_of(proxy)}
+        return [host for host in self.app_hosts if host in shared or host == app_host]
+
+
+def findings(python_apps: object, base: str = "/") -> list[str]:
     """Return all that is wrong with the manifest of one host that is its own proxy."""
-    inventory = Inventory({"": {"python_apps": python_apps}}, [""], [""])
+    inventory = Inventory({"": {"python_apps": python_apps}}, [""], [""], base)
     return [str(reported) for reported in _on_app_host(python_apps, "", inventory)]
 
 
@@ -76,30 +94,34 @@ def manifest_findings(
     app_hosts: Sequence[str],
     proxy_hosts: Sequence[str],
     python_apps: object,
+    base: str,
 ) -> list[str]:
     """Return all that is wrong with the manifest as far as one host is concerned.
 
     An app host answers for its own entries, also where they clash with those of another host. A
     host that is a proxy alone answers for what it reads of the app hosts' entries.
     python_apps: the host's own manifest, as its own templates give it.
+    base: the folder on the controller where a relative source.path starts.
     """
-    inventory = Inventory(hostvars, app_hosts, proxy_hosts)
+    inventory = Inventory(hostvars, app_hosts, proxy_hosts, base)
     reported: list[Reported] = []
     if host in app_hosts:
         reported += _on_app_host(python_apps, host, inventory)
     elif host in proxy_hosts:
-        reported += _on_proxy(inventory)
+        reported += _on_proxy(host, inventory)
     if host in proxy_hosts:
         reported += _lost_apps(python_apps, host, inventory)
     return [str(item) for item in reported]
 
 
 def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[Reported]:
-    reported, entries = check_list(plain_or_unreadable(python_apps), SCHEMA, host)
+    source_path = Rule(_rules.USE_FOLDER, _rules.source_path(inventory.base))
+    schema = dataclasses.replace(SCHEMA, rules={**SCHEMA.rules, "source.path": source_path})
+    reported, entries = check_list(plain_or_unreadable(python_apps), schema, host)
     reported += compare(entries, same_names, same_addresses)
     joined = [
         entry
-        for app_host in inventory.app_hosts
+        for app_host in inventory.neighbours_of(host)
         for entry in (entries if app_host == host else _front_entries(inventory, app_host)[1])
     ]
     own = {id(entry): entry for entry in entries}
@@ -107,18 +129,18 @@ def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[R
         reported += [
             Reported(entry.label, finding) for entry, finding in comparison(joined) if id(entry) in own
         ]
-    others = [proxy for proxy in inventory.proxy_hosts if proxy != host]
+    others = [proxy for proxy in inventory.proxies_of(host) if proxy != host]
     if others:
         variables = inventory.hostvars[host]
         reported += compare(entries, lambda each: _out_of_reach(each, others[0], variables))
     return reported
 
 
-def _on_proxy(inventory: Inventory) -> list[Reported]:
+def _on_proxy(proxy: str, inventory: Inventory) -> list[Reported]:
     """Judge what a proxy reads of the app hosts; what several hosts share is said once."""
     reported: list[Reported] = []
     joined: list[Entry] = []
-    for app_host in inventory.app_hosts:
+    for app_host in inventory.app_hosts_of(proxy):
         found, entries = _front_entries(inventory, app_host)
         reported += [Reported(f"{app_host}: {item.entry}", item.finding) for item in found]
         joined += [dataclasses.replace(entry, label=f"{app_host}: {entry.label}") for entry in entries]
@@ -143,7 +165,7 @@ def _front_part(app: object) -> object:
 
 
 def _front_comparisons(inventory: Inventory) -> list[Any]:
-    comparisons = [same_domains("nginx.domains"), _same_sections]
+    comparisons = [same_domains("nginx.domains"), _same_sections, _own_addresses]
     if inventory.proxy_hosts:
         comparisons.append(one_catch_all("nginx.domains"))
     return comparisons
@@ -159,6 +181,18 @@ def _same_sections(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
         if model.host != entry.host and model.get("nginx", {}) != entry.get("nginx", {}):
             problem = f"differs from that on {model.host}; give the app the same section on every host"
             yield entry, Finding("nginx", problem)
+
+
+def _own_addresses(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
+    """An address belongs to one host; a list that several hosts share must leave it to each."""
+    hosts: dict[object, str] = {}
+    for entry in filter(lambda entry: entry.present, entries):
+        endpoint = _rules.endpoint(entry.get("listen", "unix"))
+        if endpoint is None or endpoint[0].is_loopback or endpoint[0].is_unspecified:
+            continue
+        owner = hosts.setdefault(endpoint[0], entry.host)
+        if owner != entry.host:
+            yield entry, Finding("listen", f"{endpoint[0]} belongs to {owner} already; {USE_REACHABLE}")
 
 
 def _out_of_reach(

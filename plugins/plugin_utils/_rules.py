@@ -28,6 +28,7 @@ INTERPRETER = re.compile(r"(/[\w.+-]+)+|[A-Za-z0-9][\w.+-]*")
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SCP_LIKE = re.compile(r"([\w.+-]+@)?[A-Za-z0-9][\w.-]*:(?!//)[^\s:-]\S*")
 GIT_URL = re.compile(r"(https|ssh|file)://(?!-)[^\s\x00-\x1f\x7f]+")
+GIT_PATH = re.compile(r"\.{0,2}(/[\w.@+,=~:-]+)+/?")
 PLAIN_PATH = re.compile(r"[\w./@+,=~-]+")
 ABSOLUTE_PATH = re.compile(r"(/[\w.@+,=~:-]+)+/?")
 URL_PREFIX = re.compile(r"/([A-Za-z0-9._~@+-]+/)+")
@@ -48,7 +49,7 @@ REQUIREMENT = re.compile(
 
 USE_NAME = 'use a to z, 0 to 9 and "-", starting with a letter, at most 31 characters'
 USE_APP = 'write MODULE:CALLABLE, such as "shop.wsgi:app" or "shop:create_app()"'
-USE_GIT = "write an https, ssh or file URL, user@host:path, or an absolute path"
+USE_GIT = "write an https, ssh or file URL, user@host:path, or a path that starts with / or ."
 USE_FOLDER = "name a folder on the controller"
 USE_REFERENCE = "name a branch, a tag or a commit"
 USE_INTERPRETER = "write a name such as python3.12, or an absolute path"
@@ -145,15 +146,20 @@ def source(value: Mapping[str, Any]) -> Problems:
         yield "has a ref without git; remove ref, or use git"
 
 
-def source_path(value: str) -> Problems:
-    """A folder on the controller; whether a relative one is there only the play can tell."""
-    if not value or (os.path.isabs(value) and not os.path.isdir(value)):
-        yield f"{value!r} is not a folder; {USE_FOLDER}"
+def source_path(base: str) -> Callable[[str], Problems]:
+    """Make the rule that a folder is there on the controller; base: where a relative path starts."""
+
+    def rule(value: str) -> Problems:
+        if not value or not os.path.isdir(os.path.join(base, os.path.expanduser(value))):
+            start = f" from {base}" if value and not os.path.isabs(value) else ""
+            yield f"{value!r} is not a folder{start}; {USE_FOLDER}"
+
+    return rule
 
 
 def git_url(value: str) -> Problems:
     """A repository by a transport that proves whom it talks to; the URL may hold a password."""
-    if not (GIT_URL.fullmatch(value) or SCP_LIKE.fullmatch(value) or ABSOLUTE_PATH.fullmatch(value)):
+    if not (GIT_URL.fullmatch(value) or SCP_LIKE.fullmatch(value) or GIT_PATH.fullmatch(value)):
         yield f"is not a repository that is fetched safely; {USE_GIT}"
 
 
