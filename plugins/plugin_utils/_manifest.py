@@ -62,6 +62,7 @@ class Inventory:
     hostvars: Mapping[str, Any]
     app_hosts: Sequence[str]
     proxy_hosts: Sequence[str]
+    base: str
 
     def app_hosts_of(self, proxy: str) -> list[str]:
         """Return whose apps a proxy serves; see nginx_app_hosts."""
