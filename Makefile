@@ -28,7 +28,7 @@ setup: $(ready) ## Make the virtualenv and fetch the collections; the other targ
 .venv/.ready: requirements-dev.txt tools/locks/uv.txt
 	@$(PYTHON) -B -m tools.bootstrap
 
-.ansible/.ready: .venv/.ready requirements.yml tools/locks/collections.txt
+.ansible/.ready: requirements.yml tools/locks/collections.txt | .venv/.ready
 	@$(python) -m tools.fetch_collections
 
 demo: $(ready) ## Deploy examples/hello to a container and print its URL and its answer; again after a change
