@@ -42,8 +42,6 @@ def create(app: str, home: Path) -> None:
 
     Raises AccountError with the words of useradd.
     """
-    # Two apps that are set up at once must not be told that /etc/passwd is locked by the other:
-    # useradd itself waits for that lock.
     done = run(
         "useradd",
         "--system",

@@ -1,0 +1,117 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of webstack.python.release: the source tree and its way to the host."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.webstack.python.plugins.module_utils._release_options import (
+    OPTIONS,
+    REQUIRED_IF,
+)
+from ansible_collections.webstack.python.plugins.plugin_utils import _source_git, _source_path
+from ansible_collections.webstack.python.plugins.plugin_utils._source_requirements import discover
+from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError, Tree
+
+# What only the controller needs; a repository's address may hold credentials, too.
+OWN_OPTIONS = ("source", "ca_bundle")
+REMOTE_ADDRESS = re.compile(r"[^/]+:")
+
+
+class ActionModule(ActionBase):
+    """Collect the source tree, ask the host whether it lacks it, and send it only then."""
+
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task on one host. Raises AnsibleActionFail where the source cannot be had."""
+        variables = task_vars or {}
+        super().run(tmp, variables)
+        _validation, options = self.validate_argument_spec(OPTIONS, required_if=REQUIRED_IF)
+        arguments = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
+        if options["state"] != "present":
+            return self._module(arguments, variables)
+        try:
+            tree = self._collect(options)
+            requirements = discover(tree, options["requirements"])
+            arguments["_found"] = {
+                "kind": tree.kind,
+                "origin": tree.origin,
+                "revision": tree.revision,
+                "tree": tree.digest,
+                "lock_kind": requirements.kind,
+                "lock": requirements.digest,
+                "controller": person(),
+                "remote_user": self._remote_user(variables),
+            }
+            answer = self._module(arguments, variables)
+            if answer.pop("archive_wanted", False):
+                answer = self._build(tree, arguments, variables)
+        except SourceError as error:
+            raise AnsibleActionFail(f"{options['name']}: {error}") from error
+        return answer
+
+    def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._execute_module(
+            module_name="webstack.python.release", module_args=arguments, task_vars=variables
+        )
+        return answer
+
+    def _collect(self, options: dict[str, Any]) -> Tree:
+        source, folder = options["source"], Path(self._loader.get_basedir())
+        if source["path"]:
+            return _source_path.collect(Path(os.path.normpath(folder / Path(source["path"]).expanduser())))
+        repository = _source_git.Repository(
+            url=repository_url(source["git"], folder),
+            cache=Path(constants.config.get_config_value("ANSIBLE_HOME")) / "webstack-git",
+            ca_bundle=options["ca_bundle"] or "",
+        )
+        # A task keeps its id for all hosts of a run, and has another one in the next run.
+        return _source_git.collect(repository, source["ref"], run=str(self._task._uuid))
+
+    def _build(self, tree: Tree, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Send the tree and run the module on it; no copy of it is left behind on either side."""
+        shell = self._connection._shell
+        try:
+            if shell.tmpdir is None:
+                self._make_tmp_path()
+            with tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP) as archive:
+                tree.pack(archive)
+                archive.flush()
+                remote = self._transfer_file(archive.name, shell.join_path(shell.tmpdir, "source.tar.gz"))
+            self._fixup_perms2((shell.tmpdir, remote))
+            return self._module({**arguments, "_archive": remote}, variables)
+        finally:
+            self._remove_tmp_path(shell.tmpdir)
+
+    def _remote_user(self, variables: dict[str, Any]) -> str:
+        return str(variables.get("ansible_user") or self._play_context.remote_user or "")
+
+
+def repository_url(url: str, folder: Path) -> str:
+    """Return a repository's address; a relative path starts at the playbook's folder."""
+    if REMOTE_ADDRESS.match(url):
+        return url
+    return os.path.normpath(folder / Path(url).expanduser())
+
+
+def person() -> str:
+    """Return who runs Ansible, as user@machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

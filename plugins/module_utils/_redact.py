@@ -1,0 +1,19 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Credentials in URLs, kept out of what people read."""
+
+from __future__ import annotations
+
+import re
+
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
+
+
+def redact(text: str) -> str:
+    """Return the text with user and password of every URL in it replaced by ``***``."""
+    return _USERINFO.sub(r"\g<scheme>***@", text)
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL without its user and password."""
+    return _USERINFO.sub(r"\g<scheme>", url)

@@ -1,0 +1,34 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of webstack.python.release, for its action plugin and its module alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent", "pruned"], "default": "present"},
+    "source": {
+        "type": "dict",
+        "options": {
+            "path": {"type": "str"},
+            "git": {"type": "str"},
+            "ref": {"type": "str", "default": "HEAD"},
+        },
+        "mutually_exclusive": [["path", "git"]],
+        "required_one_of": [["path", "git"]],
+    },
+    "requirements": {"type": "raw", "default": "auto"},
+    "python": {"type": "str", "default": "python3"},
+    "shared": {"type": "list", "elements": "str", "default": []},
+    "keep": {"type": "int", "default": 5},
+    "uv": {"type": "path"},
+    "gunicorn_version": {"type": "str"},
+    "index_url": {"type": "str", "default": "", "no_log": True},
+    "uv_arguments": {"type": "list", "elements": "str", "default": []},
+    "system_certs": {"type": "bool", "default": True},
+    "ca_bundle": {"type": "path"},
+}
+
+REQUIRED_IF = [["state", "present", ["source", "uv", "gunicorn_version"]]]

@@ -1,0 +1,105 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which releases and virtualenvs nobody needs any more."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
+    Layout,
+    Release,
+    all_releases,
+    read_json,
+)
+
+INSTANCES = Path("/etc/webstack")
+
+
+@dataclass(frozen=True)
+class Excess:
+    """Ids of releases, keys of virtualenvs, and what killed builds left, all to be removed."""
+
+    releases: list[str]
+    virtualenvs: list[str]
+    leftovers: list[Path]
+
+    def paths(self, layout: Layout) -> list[Path]:
+        """Return what is to be removed, the releases before the virtualenvs they lead to."""
+        return [
+            *self.leftovers,
+            *(layout.release(identity) for identity in self.releases),
+            *(layout.virtualenv(name) for name in self.virtualenvs),
+        ]
+
+
+def newest(releases: Iterable[Release], keep: int) -> list[str]:
+    """Return the ids of the releases that were built last."""
+    ordered = sorted(releases, key=lambda release: (release.built_at, release.id), reverse=True)
+    return [release.id for release in ordered[:keep]]
+
+
+def excess(layout: Layout, keep: int, instances: Path = INSTANCES) -> Excess:
+    """Find what can go: neither among the newest, nor pointed at, nor needed by an instance.
+
+    keep: how many of the newest releases stay in any case.
+    """
+    releases = {release.id: release for release in all_releases(layout)}
+    directories, virtualenvs = _needed_by_instances(layout, instances)
+    kept = {*newest(releases.values(), keep), *_linked(layout), *directories}
+    virtualenvs.update(release.virtualenv for release in releases.values() if release.id in kept)
+    return Excess(
+        releases=[name for name in releases if name not in kept],
+        virtualenvs=[name for name in _names(layout.virtualenvs) if name not in virtualenvs],
+        leftovers=[
+            layout.release(name)
+            for name in _names(layout.releases)
+            if name not in releases and name not in kept
+        ],
+    )
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove directories; one that is gone is no error. Raises OSError."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
+
+
+def _linked(layout: Layout) -> set[str]:
+    """Return the ids of the releases that the pointer and the live link lead to."""
+    found = set()
+    for link in (layout.pointer, layout.current):
+        with contextlib.suppress(OSError):
+            found.update(_release_ids(layout, [layout.directory / os.readlink(link)]))
+    return found
+
+
+def _needed_by_instances(layout: Layout, instances: Path) -> tuple[set[str], set[str]]:
+    """Return the releases' ids and the virtualenvs' keys that the app's instances were made of."""
+    records = [read_json(path) for path in sorted((instances / layout.app).glob("*/instance.json"))]
+    directories = [Path(record["directory"]) for record in records if record.get("directory")]
+    virtualenvs = {Path(record["virtualenv"]).name for record in records if record.get("virtualenv")}
+    return _release_ids(layout, directories), virtualenvs
+
+
+def _release_ids(layout: Layout, paths: Iterable[Path]) -> set[str]:
+    """Return the ids of the releases that paths lie in; other paths are passed over."""
+    found = set()
+    for path in paths:
+        whole = Path(os.path.normpath(path))
+        if layout.releases in whole.parents:
+            found.add(whole.relative_to(layout.releases).parts[0])
+    return found
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,240 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Virtualenvs: by what they are known, and how uv makes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ansible_collections.webstack.python.plugins.module_utils._files import write_text
+from ansible_collections.webstack.python.plugins.module_utils._redact import (
+    redact,
+    without_credentials,
+)
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
+    ReleaseError,
+    digest,
+)
+
+CACHE = "/var/cache/webstack/uv"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SHOWN_LINES = 25
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_PROBE = (
+    "import json,os,platform,sys,sysconfig;"
+    "print(json.dumps({'path': os.path.realpath(sys.executable), 'version': platform.python_version(),"
+    "'implementation': sys.implementation.name, 'platform': sysconfig.get_platform()}))"
+)
+
+
+class InterpreterMissing(ReleaseError):
+    """The host has no such interpreter."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """What an interpreter is, by its own word."""
+
+    path: str
+    version: str
+    implementation: str
+    platform: str
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What is to be installed: from which kind of file, with which lock digest, and beside it Gunicorn.
+
+    kind: uv.lock, pylock.toml, pyproject.toml, requirements.txt, list or none.
+    specifiers: the requirements where kind is list.
+    """
+
+    kind: str
+    lock: str
+    specifiers: tuple[str, ...]
+    gunicorn: str
+
+
+@dataclass(frozen=True)
+class Uv:
+    """How uv is called. index_url may hold credentials; '' is uv's own default, PyPI."""
+
+    binary: str
+    index_url: str
+    arguments: tuple[str, ...]
+    system_certs: bool
+
+    def environment(self, virtualenv: Path) -> dict[str, str]:
+        """Return uv's environment. The index goes here, as arguments are public on the host."""
+        environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        environment.update(
+            PATH=SEARCH_PATH,
+            NO_COLOR="1",
+            UV_CACHE_DIR=CACHE,
+            UV_COMPILE_BYTECODE="1",
+            UV_NO_PROGRESS="1",
+            UV_PROJECT_ENVIRONMENT=str(virtualenv),
+            UV_PYTHON_DOWNLOADS="never",
+        )
+        if self.system_certs:
+            environment["UV_SYSTEM_CERTS"] = "1"
+        if self.index_url:
+            environment["UV_DEFAULT_INDEX"] = self.index_url
+        return environment
+
+    def run(
+        self,
+        virtualenv: Path,
+        *command: str,
+        directory: str = "/",
+        typed: str = "",
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run uv for a virtualenv, in a directory, with text typed into its standard input.
+
+        Raises ReleaseError with uv's own last lines.
+        """
+        try:
+            done = subprocess.run(
+                (self.binary, *command),
+                check=False,
+                cwd=directory,
+                env={**self.environment(virtualenv), **(more or {})},
+                input=typed,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except FileNotFoundError:
+            raise ReleaseError(
+                f"{self.binary} is not there; run the role python_app, which installs uv"
+            ) from None
+        if done.returncode != 0:
+            lines = _COLOURS.sub("", done.stdout).rstrip().splitlines()[-_SHOWN_LINES:]
+            said = redact("\n".join(lines))
+            raise ReleaseError(f"uv {' '.join(command[:2])} failed (exit {done.returncode}):\n{said}")
+
+
+def probe(python: str) -> Interpreter:
+    """Ask an interpreter, given as a command's name or an absolute path, what it is.
+
+    Raises InterpreterMissing where the host has none of that name, ReleaseError where it does
+    not answer.
+    """
+    found = shutil.which(python, path=SEARCH_PATH)
+    if found is None:
+        raise InterpreterMissing(
+            f"this host has no interpreter '{python}'; name one by its command (python3.12) or absolute path, "
+            "or have its Debian package installed by python_app_packages"
+        )
+    done = subprocess.run(
+        (found, "-I", "-S", "-c", _PROBE),
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    try:
+        return Interpreter(**json.loads(done.stdout))
+    except (ValueError, TypeError):
+        raise ReleaseError(
+            f"{found} does not answer as a Python interpreter: {done.stdout.strip()}"
+        ) from None
+
+
+def key(interpreter: Interpreter, dependencies: Dependencies, uv: Uv) -> str:
+    """Return the name of the virtualenv: the same for the same inputs, without any secret."""
+    return digest(
+        {
+            "interpreter": asdict(interpreter),
+            "dependencies": asdict(dependencies),
+            "index": without_credentials(uv.index_url),
+            "arguments": uv.arguments,
+        }
+    )
+
+
+def is_complete(directory: Path) -> bool:
+    """Tell whether a virtualenv was made to its end."""
+    return (directory / ".complete").exists()
+
+
+def build(directory: Path, interpreter: Interpreter, dependencies: Dependencies, uv: Uv, code: Path) -> None:
+    """Make a virtualenv in its place, as its scripts hold its path; one that fails is removed.
+
+    code: the source tree that holds the files the dependencies are read from.
+    Raises ReleaseError with uv's words, OSError.
+    """
+    if directory.exists():
+        shutil.rmtree(directory)
+    try:
+        uv.run(directory, "venv", "--quiet", "--no-project", "--python", interpreter.path, str(directory))
+        _install(directory, dependencies, uv, code)
+        if not _has(directory, "gunicorn"):
+            _pip(directory, uv, f"gunicorn=={dependencies.gunicorn}")
+        seal(directory)
+        write_text(directory / ".complete", f"{json.dumps(asdict(interpreter))}\n")
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def seal(directory: Path) -> None:
+    """Let nobody but root write below a directory, and everybody read."""
+    for parent, folders, files in os.walk(directory):
+        for name in [*folders, *files]:
+            path = os.path.join(parent, name)
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                continue
+            mode = stat.S_IMODE(status.st_mode)
+            wanted = (mode | (0o555 if stat.S_ISDIR(status.st_mode) else 0o444)) & ~0o7022
+            if mode != wanted:
+                os.chmod(path, wanted)
+
+
+def _install(directory: Path, dependencies: Dependencies, uv: Uv, code: Path) -> None:
+    if dependencies.kind == "none":
+        return
+    if dependencies.kind == "uv.lock":
+        # The project itself stays in the release's code: the virtualenv is for every release.
+        options = ("--frozen", "--no-dev", "--no-install-project", "--python", _python(directory))
+        uv.run(directory, "sync", *options, *uv.arguments, directory=str(code))
+    elif dependencies.kind == "list":
+        _pip(directory, uv, "--requirements=-", typed="\n".join(dependencies.specifiers))
+    elif dependencies.kind == "pyproject.toml":
+        _pip(directory, uv, "--requirements=pyproject.toml", code=code)
+    else:
+        # A uv.toml or a pyproject.toml beside these files is no part of the lock digest.
+        _pip(directory, uv, f"--requirements={dependencies.kind}", code=code, more={"UV_NO_CONFIG": "1"})
+
+
+def _pip(
+    directory: Path,
+    uv: Uv,
+    what: str,
+    code: Path = Path("/"),
+    typed: str = "",
+    more: Mapping[str, str] | None = None,
+) -> None:
+    command = ("pip", "install", "--python", _python(directory), *uv.arguments, what)
+    uv.run(directory, *command, directory=str(code), typed=typed, more=more)
+
+
+def _python(directory: Path) -> str:
+    return str(directory / "bin/python")
+
+
+def _has(directory: Path, distribution: str) -> bool:
+    return any(directory.glob(f"lib/python*/site-packages/{distribution}-*.dist-info"))

@@ -1,0 +1,356 @@
+#!/usr/bin/python
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build an app's release on the host, prune old ones, or remove the app."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Build, prune and remove the releases of a Python app
+version_added: 0.1.0
+description:
+  - Collects a source tree on the controller, builds it on the host into an immutable release with a
+    virtualenv, and lets C(/srv/<app>/next) point to it. Nothing that runs is touched.
+  - A release is known by a digest of what goes in. The same source tree, dependencies, interpreter and
+    shared directories are the same release, for which nothing is built and nothing changes.
+  - The virtualenv is made by uv and shared by all releases with the same lock, interpreter and Gunicorn.
+  - The source tree travels only where the host lacks the release. Git and its credentials stay on the
+    controller.
+  - A build that fails leaves no release behind, and no virtualenv.
+options:
+  name:
+    description: The app's name, which is its unix user's and its directory's below C(/srv) too.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) builds the release and points to it.
+      - V(pruned) removes releases and virtualenvs that nothing needs any more.
+      - V(absent) removes the app's directory, with its shared directories, its user and its group. While units
+        of its Gunicorn are there, it does nothing but warn.
+    type: str
+    choices: [present, absent, pruned]
+    default: present
+  source:
+    description: Where the source tree comes from; needed for O(state=present).
+    type: dict
+    suboptions:
+      path:
+        description:
+          - A folder on the controller, absolute or relative to the playbook's directory.
+          - What its C(.gitignore) files name stays behind; so do C(.git), C(.env), C(.venv), C(__pycache__) and
+            C(*.pyc) in any case.
+        type: str
+      git:
+        description:
+          - A Git repository that the controller can read, by https, http, ssh, git or file.
+          - Submodules and Git LFS are refused.
+        type: str
+      ref:
+        description: A branch, a tag or a commit of O(source.git).
+        type: str
+        default: HEAD
+  requirements:
+    description:
+      - V(auto) takes the first that the source tree has at its top of C(uv.lock), C(pylock.toml), a
+        C(pyproject.toml) that has a project table, and C(requirements.txt); none of them means that there are no
+        dependencies.
+      - A list holds requirement specifiers, and no file is read.
+    type: raw
+    default: auto
+  python:
+    description: The interpreter of the virtualenv, a command's name or an absolute path on the host.
+    type: str
+    default: python3
+  shared:
+    description: Directories of the source tree that all releases share and that the app may write in.
+    type: list
+    elements: str
+    default: []
+  keep:
+    description: How many of the newest releases O(state=pruned) keeps, besides those that are in use.
+    type: int
+    default: 5
+  uv:
+    description: The uv command on the host; needed for O(state=present).
+    type: path
+  gunicorn_version:
+    description:
+      - The Gunicorn that is added where the app's own dependencies bring none; needed for O(state=present).
+    type: str
+  index_url:
+    description: The package index, with credentials if it wants any; PyPI where it is empty.
+    type: str
+    default: ""
+  uv_arguments:
+    description: More arguments for C(uv sync) and C(uv pip install). They hold no secrets.
+    type: list
+    elements: str
+    default: []
+  system_certs:
+    description: Whether uv trusts the host's certificate store, instead of the one it brings.
+    type: bool
+    default: true
+  ca_bundle:
+    description: A file on the controller with the certificates by which Git trusts O(source.git).
+    type: path
+attributes:
+  check_mode:
+    support: full
+    description: The answer holds the id and the paths that the release will have.
+  diff_mode:
+    support: full
+    description: Shows the release that was pointed to and the one that is.
+notes:
+  - Needs root on the host.
+author: webstack.python contributors (@webstack-python)
+"""
+
+EXAMPLES = r"""
+- name: Build a release from a folder beside the playbook
+  webstack.python.release:
+    name: shop
+    source:
+      path: ../shop
+    shared: [uploads]
+    uv: /opt/webstack/uv-0.13.8/bin/uv
+    gunicorn_version: 27.0.1
+
+- name: Build a release from a tag
+  webstack.python.release:
+    name: shop
+    source:
+      git: https://git.example.com/shop.git
+      ref: v1.4.0
+    uv: /opt/webstack/uv-0.13.8/bin/uv
+    gunicorn_version: 27.0.1
+
+- name: Keep three releases, and what is in use
+  webstack.python.release:
+    name: shop
+    state: pruned
+    keep: 3
+"""
+
+RETURN = r"""
+id:
+  description:
+    - The release's id, twelve hex digits.
+    - Empty in check mode where the host has no such interpreter yet; then the paths are, too.
+  returned: when O(state=present)
+  type: str
+  sample: 3f9a1c0b77de
+directory:
+  description: The release's source tree.
+  returned: when O(state=present)
+  type: str
+  sample: /srv/shop/releases/3f9a1c0b77de/code
+virtualenv:
+  description: The release's virtualenv.
+  returned: when O(state=present)
+  type: str
+  sample: /srv/shop/venvs/0d4c1f6a92b8
+revision:
+  description: The commit of O(source.git); null for O(source.path).
+  returned: when O(state=present)
+  type: str
+steps:
+  description: What was done, in this order, and how many seconds each step took.
+  returned: when O(state=present)
+  type: list
+  elements: dict
+  sample: [{"step": "unpack", "seconds": 0.021}]
+removed:
+  description: The paths that were removed, or would be.
+  returned: when O(state=absent) or O(state=pruned)
+  type: list
+  elements: str
+"""
+
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.webstack.python.plugins.module_utils import (
+    _account,
+    _release_prune,
+    _release_virtualenv,
+)
+from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock
+from ansible_collections.webstack.python.plugins.module_utils._release_build import (
+    Builder,
+    Plan,
+    Source,
+    Steps,
+    build,
+    failure,
+)
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
+    Layout,
+    ReleaseError,
+    is_managed,
+    pointed_release,
+)
+from ansible_collections.webstack.python.plugins.module_utils._release_options import (
+    OPTIONS,
+)
+from ansible_collections.webstack.python.plugins.module_utils._systemd import SystemdError
+
+UNITS = Path("/etc/systemd/system")
+
+# What the action plugin found out on the controller.
+FOUND: dict[str, Any] = {
+    "kind": {"type": "str"},
+    "origin": {"type": "str"},
+    "revision": {"type": "str"},
+    "tree": {"type": "str"},
+    "lock_kind": {"type": "str"},
+    "lock": {"type": "str"},
+    "controller": {"type": "str"},
+    "remote_user": {"type": "str"},
+}
+
+
+def make_plan(params: dict[str, Any], interpreter: _release_virtualenv.Interpreter) -> Plan:
+    """Return what the options ask for on this host."""
+    found = params["_found"]
+    specifiers = params["requirements"] if found["lock_kind"] == "list" else []
+    return Plan(
+        layout=Layout(params["name"]),
+        source=Source(found["kind"], found["origin"], found["revision"], found["tree"]),
+        interpreter=interpreter,
+        dependencies=_release_virtualenv.Dependencies(
+            kind=found["lock_kind"],
+            lock=found["lock"],
+            specifiers=tuple(specifiers),
+            gunicorn=params["gunicorn_version"],
+        ),
+        uv=_release_virtualenv.Uv(
+            binary=params["uv"],
+            index_url=params["index_url"],
+            arguments=tuple(params["uv_arguments"]),
+            system_certs=params["system_certs"],
+        ),
+        shared=[name.rstrip("/") for name in params["shared"]],
+    )
+
+
+def present(module: AnsibleModule) -> dict[str, Any]:
+    """Build the release where it is wanted, and return the module's answer.
+
+    Without the source tree at hand it only says that it wants it: the key archive_wanted.
+    """
+    params = module.params
+    try:
+        interpreter = _release_virtualenv.probe(params["python"])
+    except _release_virtualenv.InterpreterMissing as missing:
+        if not module.check_mode:
+            raise
+        # A package that an earlier task of this very run would install may bring it.
+        module.warn(f"{params['name']}: {missing}")
+        return answer(None, changed=True)
+    plan = make_plan(params, interpreter)
+    before = pointed_release(plan.layout)
+    if not plan.wants():
+        return answer(plan, changed=False)
+    builder = Builder(params["_found"]["controller"], params["_found"]["remote_user"])
+    steps = Steps()
+    if not module.check_mode:
+        if plan.wants_code() and params["_archive"] is None:
+            return {"changed": False, "archive_wanted": True}
+        with lock(plan.layout.lock):
+            archive = params["_archive"]
+            build(plan, builder, archive and Path(archive), steps)
+    diff = {
+        "before": before.summary() if before else {},
+        "after": plan.describe(builder).summary(),
+    }
+    return answer(plan, changed=True, steps=steps.taken, diff=diff)
+
+
+def answer(plan: Plan | None, **more: Any) -> dict[str, Any]:
+    """Return what the module says of a release; of none, where it cannot be known yet."""
+    return {
+        "id": plan.id if plan else "",
+        "directory": str(plan.layout.code(plan.id)) if plan else "",
+        "virtualenv": str(plan.layout.virtualenv(plan.virtualenv)) if plan else "",
+        "revision": plan.source.revision if plan else None,
+        "steps": [],
+        **more,
+    }
+
+
+def pruned(module: AnsibleModule) -> dict[str, Any]:
+    """Remove what nothing needs, and return the module's answer."""
+    layout = Layout(module.params["name"])
+    if not is_managed(layout):
+        return {"changed": False, "removed": []}
+    paths = _release_prune.excess(layout, module.params["keep"]).paths(layout)
+    if paths and not module.check_mode:
+        with lock(layout.lock):
+            paths = _release_prune.excess(layout, module.params["keep"]).paths(layout)
+            _release_prune.remove(paths)
+    return {"changed": bool(paths), "removed": [str(path) for path in paths]}
+
+
+def absent(module: AnsibleModule) -> dict[str, Any]:
+    """Remove the app where nothing runs it any more, and return the module's answer."""
+    layout = Layout(module.params["name"])
+    directory, user = is_managed(layout), _account.exists(layout.app)
+    if not directory and not user:
+        return {"changed": False, "removed": []}
+    units = unit_names(layout.app)
+    if units and not module.check_mode:
+        module.warn(
+            f"{layout.app}: not removed, as Gunicorn's units are still there ({', '.join(units)}); "
+            "let the role gunicorn remove them first, then run again"
+        )
+        return {"changed": False, "removed": []}
+    if not module.check_mode:
+        with lock(layout.lock):
+            if directory:
+                _release_prune.remove([layout.directory])
+            if user:
+                _account.remove(layout.app)
+            layout.lock.unlink()
+    return {"changed": True, "removed": [str(layout.directory)] if directory else []}
+
+
+def unit_names(app: str, units: Path = UNITS) -> list[str]:
+    """Return the unit files by which Gunicorn serves an app."""
+    # Not gunicorn-<app>-*: that may be the unit of another app whose name goes on.
+    patterns = (
+        f"gunicorn-{app}.target",
+        f"gunicorn-{app}.service",
+        f"gunicorn-{app}.socket",
+        f"gunicorn-{app}@*",
+    )
+    return sorted(path.name for pattern in patterns for path in units.glob(pattern))
+
+
+STATES = {"present": present, "pruned": pruned, "absent": absent}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **OPTIONS,
+            "_found": {"type": "dict", "options": FOUND},
+            "_archive": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    os.umask(0o022)
+    try:
+        result = STATES[module.params["state"]](module)
+    except (_account.AccountError, ReleaseError, SystemdError, Locked, OSError, tarfile.TarError) as error:
+        module.fail_json(msg=failure(Layout(module.params["name"]), error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
