@@ -125,7 +125,7 @@ def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[R
         for app_host in inventory.neighbours_of(host)
         for entry in (entries if app_host == host else _front_entries(inventory, app_host)[1])
     ]
-    own = {id(entry): entry for entry in entries}
+    own = {id(entry) for entry in entries}
     for comparison in _front_comparisons(inventory):
         reported += [
             Reported(entry.label, finding) for entry, finding in comparison(joined) if id(entry) in own
