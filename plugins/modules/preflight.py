@@ -63,14 +63,13 @@ findings:
   elements: str
 """
 
-import grp  # noqa: E402 - Ansible reads the documentation from the top of the file
-import pwd
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.webstack.python.plugins.module_utils._account import AccountError, exists
 from ansible_collections.webstack.python.plugins.module_utils._files import is_ours
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import Layout
 
-USER_MARKER = "webstack.python:"
 UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
 UNIT_KINDS = ("service", "socket", "target")
 
@@ -82,9 +81,7 @@ def host_findings(root: Path) -> list[str]:
     family = [line.partition("=")[2].strip('"') for line in lines if line.startswith(("ID=", "ID_LIKE="))]
     findings = []
     if not any("debian" in words.split() for words in family):
-        findings.append(
-            "host: the operating system is not of Debian's family; use Debian 12 or 13"
-        )
+        findings.append("host: the operating system is not of Debian's family; use Debian 12 or 13")
     if not (root / "run/systemd/system").is_dir():
         findings.append("host: systemd does not run here; use a host that was started by systemd")
     return findings
@@ -93,25 +90,17 @@ def host_findings(root: Path) -> list[str]:
 def account_findings(entry: str, name: str) -> list[str]:
     """Say whether a user or group of this name belongs to someone else."""
     try:
-        if pwd.getpwnam(name).pw_gecos.startswith(USER_MARKER):
-            return []
-        kind = "user"
-    except KeyError:
-        try:
-            grp.getgrnam(name)
-        except KeyError:
-            return []
-        kind = "group"
-    return [
-        f"{entry}: name: the unix {kind} '{name}' of this host was not made by webstack.python; "
-        f"choose another name, or remove the {kind} if nothing needs it"
-    ]
+        exists(name)
+    except AccountError as error:
+        return [f"{entry}: name: {error}"]
+    return []
 
 
 def folder_findings(entry: str, name: str, root: Path) -> list[str]:
     """Say whether the app's directory holds what the collection did not put there."""
-    folder = root / "srv" / name
-    if not folder.is_dir() or (folder / ".webstack.json").exists() or not any(folder.iterdir()):
+    layout = Layout(name, root / "srv")
+    folder = layout.directory
+    if not folder.is_dir() or layout.marker.exists() or not any(folder.iterdir()):
         return []
     return [
         f"{entry}: name: /srv/{name} of this host was not made by webstack.python; "
@@ -121,9 +110,7 @@ def folder_findings(entry: str, name: str, root: Path) -> list[str]:
 
 def unit_findings(entry: str, name: str, root: Path) -> list[str]:
     """Say which units of the app's names someone else wrote."""
-    units = [
-        root / folder / f"gunicorn-{name}.{kind}" for folder in UNIT_FOLDERS for kind in UNIT_KINDS
-    ]
+    units = [root / folder / f"gunicorn-{name}.{kind}" for folder in UNIT_FOLDERS for kind in UNIT_KINDS]
     return [
         f"{entry}: name: the unit {unit.name} of this host was not made by webstack.python; "
         "choose another name, or remove the unit"

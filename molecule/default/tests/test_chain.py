@@ -70,10 +70,7 @@ def test_app_sees_client_host_scheme_and_request_id(host):
     assert seen["host"] == DOMAIN
     assert seen["scheme"] == "http"
     headers = fetch(host, "/", "-o /dev/null", "-D -")
-    sent = {
-        name.lower(): value
-        for name, _, value in (line.partition(": ") for line in headers.splitlines())
-    }
+    sent = {name.lower(): value for name, _, value in (line.partition(": ") for line in headers.splitlines())}
     assert len(sent["x-request-id"]) == 32
     assert len(seen["request_id"]) == 32
 

@@ -55,7 +55,9 @@ def test_check_mode_refuses_a_broken_directive(deployed):
 def test_secret_is_in_no_output_and_no_readable_file(deployed):
     host, secret = deployed.host, "s3cr3t-of-the-test"
     alpha = deployed.alpha(env={"GREETING": secret})
-    runs = [deployed.deploy(alpha, *options) for options in (("--check", "--diff", "-vvv"), ("--diff", "-vvv"))]
+    runs = [
+        deployed.deploy(alpha, *options) for options in (("--check", "--diff", "-vvv"), ("--diff", "-vvv"))
+    ]
     assert host.answer()["greeting"] == secret
     assert [secret in run.succeeded().text for run in runs] == [False, False]
     readable = f"find /etc /srv /run/webstack /var/lib -xdev -type f -perm -o=r -exec grep -l {secret} {{}} +"

@@ -71,7 +71,7 @@ def test_wrong_manifest_touches_nothing(deployed):
 @pytest.mark.parametrize(
     ("make", "undo", "words"),
     [
-        ("useradd gamma", "userdel gamma", "the unix user 'gamma'"),
+        ("useradd gamma", "userdel gamma", "the user 'gamma'"),
         ("mkdir /srv/gamma; touch /srv/gamma/mine", "rm -r /srv/gamma", "/srv/gamma"),
         (
             "echo '[Unit]' > /etc/systemd/system/gunicorn-gamma.service",

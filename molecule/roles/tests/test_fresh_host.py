@@ -14,9 +14,7 @@ ALL = ("/etc", "/srv", "/opt", "/usr", "/var/lib")
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory):
     """All hosts of the scenario, fresh."""
-    hosts = [
-        harness.Host(name, tmp_path_factory.mktemp(name)) for name in harness.host_names()
-    ]
+    hosts = [harness.Host(name, tmp_path_factory.mktemp(name)) for name in harness.host_names()]
     for host in hosts:
         assert host.ti.run("command -v nginx").rc != 0, "this module wants hosts that were just created"
     return hosts
@@ -28,9 +26,7 @@ def both(hosts, folder, variables):
     inventory = folder / "hosts.json"
     group = {"hosts": dict.fromkeys(names)}
     everything = {name: harness.inventory()["_meta"]["hostvars"][name] for name in names}
-    inventory.write_text(
-        json.dumps({"all": {"hosts": everything}, "app_servers": group, "proxies": group})
-    )
+    inventory.write_text(json.dumps({"all": {"hosts": everything}, "app_servers": group, "proxies": group}))
     extra = folder / "extra.json"
     extra.write_text(json.dumps(variables))
     return subprocess.run(

@@ -33,11 +33,15 @@ def test_python_app_alone_builds_a_release(host, play, tmp_path):
 
 
 def test_gunicorn_alone_runs_an_app_that_something_else_installed(host, play, tmp_path):
-    host.sh("apt-get -qq update && apt-get -qq install -y --no-install-recommends python3-venv >/dev/null 2>&1")
+    host.sh(
+        "apt-get -qq update && apt-get -qq install -y --no-install-recommends python3-venv >/dev/null 2>&1"
+    )
     host.sh("id theirs || useradd --system theirs")
     host.sh("python3 -m venv /opt/theirs/venv && /opt/theirs/venv/bin/pip -q install gunicorn==27.0.1")
     source = harness.write_app(tmp_path / "theirs")
-    host.sh(f"mkdir -p /opt/theirs/app && cat > /opt/theirs/app/web.py <<'END'\n{(source / 'web.py').read_text()}END")
+    host.sh(
+        f"mkdir -p /opt/theirs/app && cat > /opt/theirs/app/web.py <<'END'\n{(source / 'web.py').read_text()}END"
+    )
     app = {
         "name": "theirs",
         "app": "web:app",
@@ -56,7 +60,9 @@ def test_gunicorn_alone_runs_an_app_that_something_else_installed(host, play, tm
 
 
 def test_nginx_alone_fronts_a_service_that_something_else_runs(host, play):
-    host.sh("systemctl is-active -q other || systemd-run --unit=other python3 -m http.server 8300 --bind 127.0.0.1")
+    host.sh(
+        "systemctl is-active -q other || systemd-run --unit=other python3 -m http.server 8300 --bind 127.0.0.1"
+    )
     host.sh("timeout 20 sh -c 'until ss -Hlnt | grep -q :8300; do sleep 0.1; done'")
     site = {
         "name": "other",
@@ -71,9 +77,17 @@ def test_nginx_alone_fronts_a_service_that_something_else_runs(host, play):
 @pytest.mark.parametrize(
     ("role", "variables", "words"),
     [
-        ("gunicorn", {"gunicorn_apps": [{"name": "x", "app": "web", "direktory": "/x"}]}, "gunicorn_apps[0] (x): direktory"),
+        (
+            "gunicorn",
+            {"gunicorn_apps": [{"name": "x", "app": "web", "direktory": "/x"}]},
+            "gunicorn_apps[0] (x): direktory",
+        ),
         ("nginx", {"nginx_sites": [{"name": "x", "domains": ["a b;"]}]}, "nginx_sites[0] (x): domains"),
-        ("python_app", {"python_apps": [{"name": "x", "app": "web:app", "sorce": {}}]}, "python_apps[0] (x): sorce"),
+        (
+            "python_app",
+            {"python_apps": [{"name": "x", "app": "web:app", "sorce": {}}]},
+            "python_apps[0] (x): sorce",
+        ),
     ],
     ids=["gunicorn", "nginx", "python_app"],
 )

@@ -52,7 +52,7 @@ def fake_accounts(monkeypatch, users=None, groups=()):
 
 
 def test_user_of_the_collection_is_fine(monkeypatch):
-    fake_accounts(monkeypatch, users={"shop": "webstack.python: shop"}, groups=("shop",))
+    fake_accounts(monkeypatch, users={"shop": "webstack.python shop"}, groups=("shop",))
     assert preflight.account_findings(ENTRY, "shop") == []
 
 
@@ -68,7 +68,7 @@ def test_free_name_is_fine(monkeypatch):
 def test_account_of_someone_else_is_found(monkeypatch, users, groups, kind):
     fake_accounts(monkeypatch, users, groups)
     (finding,) = preflight.account_findings(ENTRY, "shop")
-    assert finding.startswith(f"{ENTRY}: name: the unix {kind} 'shop'")
+    assert finding.startswith(f"{ENTRY}: name: the {kind} 'shop'")
     assert "choose another name" in finding
 
 
