@@ -73,8 +73,8 @@ def manifest_findings(
 ) -> list[str]:
     """Return the findings of a host.
 
-    Its own manifest comes from the template's context: hostvars would fill in its templates without
-    hostvars, of which they may make use.
+    Its own manifest comes from the template's context: hostvars knows the inventory, but neither
+    the play's variables nor, in their templates, hostvars itself.
     """
     own = attempt(lambda: context["python_apps"]) if "python_apps" in context else []
     base = str(context.get("playbook_dir", "/"))

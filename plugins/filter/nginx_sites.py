@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
+from jinja2 import pass_context
 
 DOCUMENTATION = r"""
 name: nginx_sites
@@ -18,6 +19,7 @@ description:
     of the role P(webstack.python.nginx#role).
   - An app on the host itself is reached as it listens there. An app on another host is reached at
     that host's C(webstack_address), else its C(ansible_host), else its name in the inventory.
+  - The host's own manifest may stand in the play as well; those of other hosts stand in the inventory.
   - Facts are not used, so C(--limit) changes nothing.
 positional: _input, host, app_hosts
 options:
@@ -49,9 +51,25 @@ _value:
 """
 
 
+OWN_VARIABLES = ("python_apps", "gunicorn_worker_class")
+
+
+@pass_context
+def nginx_sites(
+    context: Mapping[str, Any], hostvars: Mapping[str, Any], host: str, app_hosts: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Return the entries of a host; see derive.
+
+    Its own manifest comes from the template's context: hostvars knows the inventory, but neither
+    the play's variables nor, in their templates, hostvars itself.
+    """
+    own = {name: context[name] for name in OWN_VARIABLES if name in context}
+    return _nginx.derive(hostvars, host, app_hosts, own)
+
+
 class FilterModule:
     """Ansible's entry point."""
 
-    def filters(self) -> dict[str, Callable[..., Any]]:
+    def filters(self) -> dict[str, Callable[..., list[dict[str, Any]]]]:
         """Return the filters by name."""
-        return {"nginx_sites": _nginx.derive}
+        return {"nginx_sites": nginx_sites}

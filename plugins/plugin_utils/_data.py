@@ -44,6 +44,9 @@ def entries(value: object, name: str) -> list[Any]:
 
     Raises ValueError, naming the variable, for anything else.
     """
+    value = attempt(lambda: value)
+    if isinstance(value, Unreadable):
+        raise ValueError(f"{name} has no value: {value.cause}")
     if isinstance(value, Sequence) and not isinstance(value, str):
         items = list(value)
         if all(isinstance(item, Mapping) for item in items):

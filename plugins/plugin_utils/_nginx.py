@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
@@ -95,21 +96,26 @@ def findings(nginx_sites: object, defaults: object = None) -> list[str]:
     return [*check_variables(variables, SCHEMA), *map(str, reported)]
 
 
-def derive(hostvars: Mapping[str, Any], host: str, app_hosts: Iterable[str]) -> list[dict[str, Any]]:
+def derive(
+    hostvars: Mapping[str, Any], host: str, app_hosts: Iterable[str], own: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Join the app hosts' manifests into one host's entries of nginx_sites.
 
     An app on the host itself is reached as it listens there; an app on another host at that
     host's webstack_address (else its ansible_host, else its inventory name). An app that is
-    absent everywhere gives no entry. Raises what Ansible raises where a template cannot be
-    filled in.
+    absent everywhere gives no entry.
+    own: variables of the host itself that hostvars may lack, such as those of the play.
+    Raises ValueError where a manifest is no list of mappings, and what Ansible raises where a
+    template cannot be filled in.
     """
     sites: dict[str, dict[str, Any]] = {}
     for app_host in app_hosts:
-        variables = hostvars[app_host]
+        local = app_host == host
+        variables = ChainMap(dict(own) if local else {}, hostvars[app_host])
         for app in entries(variables.get("python_apps", []), f"{app_host}: python_apps"):
             if plain(app.get("state", "present")) == "absent":
                 continue
-            site = _site(app, variables, app_host, local=app_host == host)
+            site = _site(app, variables, app_host, local=local)
             known = sites.setdefault(site["name"], site)
             if known is not site:
                 known["upstream"]["servers"] += site["upstream"]["servers"]

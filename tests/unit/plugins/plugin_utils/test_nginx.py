@@ -11,13 +11,30 @@ ALONE = {"name": "shop", "upstream": {"servers": ["10.0.0.1:8000"]}}
 
 def test_an_app_on_the_proxys_own_host_is_reached_by_its_socket():
     hostvars = {"web": {"python_apps": [{"name": "shop"}]}}
-    assert _nginx.derive(hostvars, "web", ["web"]) == [
+    assert _nginx.derive(hostvars, "web", ["web"], {}) == [
         {
             "name": "shop",
             "domains": [],
             "upstream": {"servers": ["unix:/run/webstack/shop/http.sock"], "keepalive": 16},
         }
     ]
+
+
+def test_what_only_the_play_says_counts_on_the_host_itself():
+    own = {"python_apps": [{"name": "shop"}], "gunicorn_worker_class": "sync"}
+    hostvars = {"web": {"gunicorn_worker_class": "gthread"}, "app1": {}}
+    assert _nginx.derive(hostvars, "web", ["web", "app1"], own) == [
+        {
+            "name": "shop",
+            "domains": [],
+            "upstream": {"servers": ["unix:/run/webstack/shop/http.sock"], "keepalive": 0},
+        }
+    ]
+
+
+def test_a_manifest_that_is_no_list_is_refused_by_host():
+    with pytest.raises(ValueError, match="app1: python_apps must be a list of entries"):
+        _nginx.derive({"app1": {"python_apps": "shop"}}, "web", ["app1"], {})
 
 
 def test_the_section_of_the_manifest_reaches_the_site():
@@ -27,7 +44,7 @@ def test_the_section_of_the_manifest_reaches_the_site():
         "max_body_size": "1m",
         "extra": "gzip off;",
     }
-    (site,) = _nginx.derive({"web": {"python_apps": [{"name": "shop", "nginx": nginx}]}}, "web", ["web"])
+    (site,) = _nginx.derive({"web": {"python_apps": [{"name": "shop", "nginx": nginx}]}}, "web", ["web"], {})
     assert site["domains"] == ["a.example"]
     assert site["static"] == {"/s/": "/srv/shop/current/shop/s"}
     assert site["max_body_size"] == "1m"
@@ -46,7 +63,7 @@ def test_the_section_of_the_manifest_reaches_the_site():
 )
 def test_an_app_on_another_host_is_reached_at_its_address(variables, listen, server):
     hostvars = {"app1": {"python_apps": [{"name": "shop", "listen": listen}], **variables}}
-    (site,) = _nginx.derive(hostvars, "proxy", ["app1"])
+    (site,) = _nginx.derive(hostvars, "proxy", ["app1"], {})
     assert site["upstream"]["servers"] == [server]
 
 
@@ -60,23 +77,23 @@ def test_an_app_on_another_host_is_reached_at_its_address(variables, listen, ser
 )
 def test_an_address_on_the_proxys_own_host_is_asked_locally(listen, server):
     hostvars = {"web": {"python_apps": [{"name": "shop", "listen": listen}]}}
-    (site,) = _nginx.derive(hostvars, "web", ["web"])
+    (site,) = _nginx.derive(hostvars, "web", ["web"], {})
     assert site["upstream"]["servers"] == [server]
 
 
 def test_an_app_on_several_hosts_is_one_site_with_all_its_servers():
     app = {"name": "shop", "listen": "0.0.0.0:8000"}
     hostvars = {"app1": {"python_apps": [app]}, "app2": {"python_apps": [app]}, "app3": {}}
-    (site,) = _nginx.derive(hostvars, "proxy", ["app1", "app2", "app3"])
+    (site,) = _nginx.derive(hostvars, "proxy", ["app1", "app2", "app3"], {})
     assert site["upstream"]["servers"] == ["app1:8000", "app2:8000"]
 
 
 def test_an_absent_app_has_no_site_where_it_is_absent():
     here, gone = {"name": "shop", "listen": "0.0.0.0:1"}, {"name": "shop", "state": "absent"}
     hostvars = {"app1": {"python_apps": [gone]}, "app2": {"python_apps": [here]}}
-    (site,) = _nginx.derive(hostvars, "proxy", ["app1", "app2"])
+    (site,) = _nginx.derive(hostvars, "proxy", ["app1", "app2"], {})
     assert site["upstream"]["servers"] == ["app2:1"]
-    assert _nginx.derive(hostvars, "proxy", ["app1"]) == []
+    assert _nginx.derive(hostvars, "proxy", ["app1"], {}) == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +107,7 @@ def test_an_absent_app_has_no_site_where_it_is_absent():
 )
 def test_connections_are_kept_only_to_workers_that_keep_them(app, variables, keepalive):
     hostvars = {"web": {"python_apps": [{"name": "shop", **app}], **variables}}
-    (site,) = _nginx.derive(hostvars, "web", ["web"])
+    (site,) = _nginx.derive(hostvars, "web", ["web"], {})
     assert site["upstream"]["keepalive"] == keepalive
 
 
