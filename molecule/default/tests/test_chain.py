@@ -94,10 +94,7 @@ def test_stylesheet_comes_from_nginx_with_no_worker_involved(host):
 
 
 def test_gunicorn_runs_as_the_apps_user(host):
-    pids = host.check_output(
-        f"cat /sys/fs/cgroup/systemd$(systemctl show -P ControlGroup {live_instance(host)})/cgroup.procs"
-        f" 2>/dev/null || cat /sys/fs/cgroup$(systemctl show -P ControlGroup {live_instance(host)})/cgroup.procs"
-    ).split()
+    pids = [*host.check_output(f"pgrep -d ' ' -P {master(host)}").split(), master(host)]
     assert len(pids) >= 2
     users = host.check_output(f"ps -o user= -p {','.join(pids)}").split()
     assert set(users) == {"hello"}

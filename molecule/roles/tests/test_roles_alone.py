@@ -39,9 +39,8 @@ def test_gunicorn_alone_runs_an_app_that_something_else_installed(host, play, tm
     host.sh("id theirs || useradd --system theirs")
     host.sh("python3 -m venv /opt/theirs/venv && /opt/theirs/venv/bin/pip -q install gunicorn==27.0.1")
     source = harness.write_app(tmp_path / "theirs")
-    host.sh(
-        f"mkdir -p /opt/theirs/app && cat > /opt/theirs/app/web.py <<'END'\n{(source / 'web.py').read_text()}END"
-    )
+    code = (source / "web.py").read_text()
+    host.sh(f"mkdir -p /opt/theirs/app && cat > /opt/theirs/app/web.py <<'END'\n{code}END")
     app = {
         "name": "theirs",
         "app": "web:app",
@@ -60,9 +59,8 @@ def test_gunicorn_alone_runs_an_app_that_something_else_installed(host, play, tm
 
 
 def test_nginx_alone_fronts_a_service_that_something_else_runs(host, play):
-    host.sh(
-        "systemctl is-active -q other || systemd-run --unit=other python3 -m http.server 8300 --bind 127.0.0.1"
-    )
+    server = "systemd-run --unit=other python3 -m http.server 8300 --bind 127.0.0.1"
+    host.sh(f"systemctl is-active -q other || {server}")
     host.sh("timeout 20 sh -c 'until ss -Hlnt | grep -q :8300; do sleep 0.1; done'")
     site = {
         "name": "other",
