@@ -150,9 +150,9 @@ def derive(python_apps: object) -> list[dict[str, Any]]:
 
 def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
     name = app["name"]
-    if app.get("state") == "absent":
-        return {"name": name, "state": "absent"}
     root = f"/srv/{name}"
+    if app.get("state") == "absent":
+        return {"name": name, "current": f"{root}/current", "state": "absent"}
     entry: dict[str, Any] = {
         "name": name,
         "app": app["app"],

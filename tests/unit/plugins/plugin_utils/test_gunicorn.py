@@ -77,8 +77,9 @@ def test_what_is_derived_is_never_wrong():
 
 
 def test_an_absent_app_keeps_the_link_that_is_to_go():
-    (entry,) = _gunicorn.derive([{"name": "shop", "state": "absent"}])
-    assert (entry["name"], entry["state"]) == ("shop", "absent")
+    assert _gunicorn.derive([{"name": "shop", "state": "absent"}]) == [
+        {"name": "shop", "current": "/srv/shop/current", "state": "absent"}
+    ]
 
 
 def test_no_list_of_entries_is_refused_by_name():
