@@ -15,7 +15,6 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.webstack.python.plugins.module_utils._release_options import (
     OPTIONS,
     REQUIRED_IF,

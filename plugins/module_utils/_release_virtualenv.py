@@ -133,8 +133,8 @@ def probe(python: str) -> Interpreter:
     found = shutil.which(python, path=SEARCH_PATH)
     if found is None:
         raise InterpreterMissing(
-            f"this host has no interpreter '{python}'; name one by its command (python3.12) or absolute path, "
-            "or have its Debian package installed by python_app_packages"
+            f"this host has no interpreter '{python}'; name one by its command (python3.12) or its "
+            "absolute path, or have its Debian package installed by python_app_packages"
         )
     done = subprocess.run(
         (found, "-I", "-S", "-c", _PROBE),

@@ -27,8 +27,8 @@ options:
     description:
       - V(present) builds the release and points to it.
       - V(pruned) removes releases and virtualenvs that nothing needs any more.
-      - V(absent) removes the app's directory, with its shared directories, its user and its group. While units
-        of its Gunicorn are there, it does nothing but warn.
+      - V(absent) removes the app's directory, with its shared directories, its user and its group.
+        While units of its Gunicorn are there, it does nothing but warn.
     type: str
     choices: [present, absent, pruned]
     default: present
@@ -39,8 +39,8 @@ options:
       path:
         description:
           - A folder on the controller, absolute or relative to the playbook's directory.
-          - What its C(.gitignore) files name stays behind; so do C(.git), C(.env), C(.venv), C(__pycache__) and
-            C(*.pyc) in any case.
+          - What its C(.gitignore) files name stays behind; so do C(.git), C(.env), C(.venv),
+            C(__pycache__) and C(*.pyc) in any case, and folders without files.
         type: str
       git:
         description:
@@ -54,8 +54,8 @@ options:
   requirements:
     description:
       - V(auto) takes the first that the source tree has at its top of C(uv.lock), C(pylock.toml), a
-        C(pyproject.toml) that has a project table, and C(requirements.txt); none of them means that there are no
-        dependencies.
+        C(pyproject.toml) that has a project table, and C(requirements.txt). None of them means that
+        there are no dependencies.
       - A list holds requirement specifiers, and no file is read.
     type: raw
     default: auto

@@ -87,8 +87,8 @@ class Repository:
 
     @property
     def directory(self) -> Path:
-        """The cache of this repository."""
-        name = hashlib.sha256(self.url.encode()).hexdigest()
+        """The cache of this repository; a new password keeps it."""
+        name = hashlib.sha256(self.address.encode()).hexdigest()
         return self.cache / f"{name}.git"
 
     @property

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import digest
 
@@ -67,7 +67,7 @@ class Tree:
         )
         return digest(listing, length=64)
 
-    def pack(self, handle: BinaryIO) -> None:
+    def pack(self, handle: IO[bytes]) -> None:
         """Write the tree as a tar.gz. Raises SourceError where a file is no longer what it was."""
         with (
             gzip.GzipFile(fileobj=handle, mode="wb", mtime=0) as packed,

@@ -1,0 +1,33 @@
+"""Credentials never reach what people read."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.webstack.python.plugins.module_utils._redact import (
+    redact,
+    without_credentials,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET https://bob:secret@pypi.example.com/simple/", "GET https://***@pypi.example.com/simple/"),
+        (
+            "https://token@git.example.com/a.git and ssh://git@h/b",
+            "https://***@git.example.com/a.git and ssh://***@h/b",
+        ),
+        ("https://bob:se:cr@et@h/a", "https://***@h/a"),
+        ("git+https://t0ken@h/a.git@v1", "git+https://***@h/a.git@v1"),
+        ("https://pypi.org/simple/@scope", "https://pypi.org/simple/@scope"),
+        ("git@github.com:shop/shop.git", "git@github.com:shop/shop.git"),
+        ("mail bob@example.com", "mail bob@example.com"),
+    ],
+)
+def test_userinfo_of_urls_is_masked(text, shown):
+    assert redact(text) == shown
+
+
+def test_url_without_credentials_is_the_same_url():
+    assert without_credentials("https://bob:secret@h/simple") == "https://h/simple"
+    assert without_credentials("https://h/simple") == "https://h/simple"

@@ -1,0 +1,147 @@
+"""Unpacking, compiling and linking a source tree, without root."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import tarfile
+
+import pytest
+from ansible_collections.webstack.python.plugins.module_utils import _release_code
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import ReleaseError
+
+
+def member(name, text="x", mode=0o644, kind=tarfile.REGTYPE, target=""):
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname, made.mode, made.mtime = kind, target, mode, 1000
+    content = text.encode() if kind == tarfile.REGTYPE else b""
+    made.size = len(content)
+    return made, content
+
+
+def link(name, target):
+    return member(name, kind=tarfile.SYMTYPE, target=target)
+
+
+@pytest.fixture
+def unpack(tmp_path):
+    def run(*members):
+        archive = tmp_path / "a.tar.gz"
+        with tarfile.open(archive, "w:gz") as tar:
+            for made, content in members:
+                tar.addfile(made, io.BytesIO(content))
+        code = tmp_path / "code"
+        _release_code.unpack(archive, code)
+        return code
+
+    return run
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_modes_are_normal_and_times_are_kept(unpack):
+    code = unpack(member("a", mode=0o600), member("bin/b", mode=0o4777), link("c", "bin/b"))
+    assert (mode(code / "a"), mode(code / "bin/b")) == (0o644, 0o755)
+    assert (code / "a").stat().st_mtime == 1000
+    assert os.readlink(code / "c") == "bin/b"
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "b/../../a"])
+def test_member_that_leaves_the_folder_is_refused(unpack, tmp_path, name):
+    with pytest.raises(ReleaseError, match="leaves the folder"):
+        unpack(member(name))
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.LNKTYPE])
+def test_other_kinds_of_members_are_refused(unpack, kind):
+    with pytest.raises(ReleaseError, match="neither a file nor a link"):
+        unpack(member("a"), member("b", kind=kind, target="a"))
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "b/../../outside"])
+def test_link_that_leaves_the_folder_is_refused(unpack, target):
+    with pytest.raises(ReleaseError, match="leaves the source"):
+        unpack(member("b/x"), link("a", target))
+
+
+def test_links_that_only_together_leave_the_folder_are_refused(unpack):
+    with pytest.raises(ReleaseError, match="leaves the source"):
+        unpack(member("b/x"), link("b/up", ".."), link("a", "b/up/../outside"))
+
+
+def test_nothing_is_written_through_a_link(unpack, tmp_path):
+    (tmp_path / "outside").mkdir()
+    with pytest.raises((ReleaseError, OSError)):
+        unpack(link("a", str(tmp_path / "outside")), member("a/x"))
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_bytecode_is_written_and_a_broken_file_is_no_matter(tmp_path):
+    (tmp_path / "good.py").write_text("a = 1\n")
+    (tmp_path / "bad.py").write_text("a = = 1\n")
+    _release_code.compile_code(sys.executable, tmp_path)
+    assert [path.name.split(".")[0] for path in (tmp_path / "__pycache__").iterdir()] == ["good"]
+
+
+@pytest.fixture
+def shared(tmp_path, monkeypatch):
+    """The directory of shared entries; there is no user of the app to give them to."""
+    monkeypatch.setattr(_release_code, "give", lambda _path, _app: None)
+    path = tmp_path / "shared"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def code(tmp_path):
+    path = tmp_path / "releases/a/code"
+    path.mkdir(parents=True)
+    return path
+
+
+def test_shared_directory_starts_with_what_the_release_ships(code, shared):
+    (code / "uploads/old").mkdir(parents=True)
+    (code / "uploads/old/a.txt").write_text("a")
+    _release_code.make_shared(["uploads", "instance/data"], shared, code, "shop")
+    _release_code.link_shared(["uploads", "instance/data"], shared, code)
+    assert (code / "uploads/old/a.txt").read_text() == "a"
+    assert (code / "uploads").resolve() == shared / "uploads"
+    assert os.readlink(code / "instance/data") == "../../../../shared/instance/data"
+    assert mode(shared / "uploads") == 0o750
+    assert sorted(path.name for path in shared.iterdir()) == ["instance", "uploads"]
+
+
+def test_shared_link_holds_in_the_release_that_the_code_is_renamed_to(tmp_path, shared):
+    code = tmp_path / "releases/.a.tmp/code"
+    code.mkdir(parents=True)
+    _release_code.make_shared(["uploads"], shared, code, "shop")
+    _release_code.link_shared(["uploads"], shared, code)
+    (tmp_path / "releases/.a.tmp").rename(tmp_path / "releases/a")
+    assert (tmp_path / "releases/a/code/uploads").resolve() == shared / "uploads"
+
+
+def test_second_release_does_not_touch_what_is_shared(code, shared):
+    (shared / "uploads").mkdir()
+    (shared / "uploads/kept").write_text("kept")
+    (code / "uploads").mkdir()
+    (code / "uploads/kept").write_text("shipped")
+    assert _release_code.missing_shared(["uploads"], shared) == []
+    _release_code.link_shared(["uploads"], shared, code)
+    assert (code / "uploads/kept").read_text() == "kept"
+
+
+def test_file_cannot_be_shared(code, shared):
+    (code / "db.sqlite3").write_text("")
+    with pytest.raises(ReleaseError, match="only directories can be shared"):
+        _release_code.make_shared(["db.sqlite3"], shared, code, "shop")
+
+
+@pytest.mark.parametrize("entries", [["../x"], ["/etc"], [""], ["a", "a/b"]])
+def test_unsafe_shared_names_are_refused(shared, entries):
+    with pytest.raises(ReleaseError):
+        _release_code.missing_shared(entries, shared)
