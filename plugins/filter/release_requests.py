@@ -62,7 +62,8 @@ def release_requests(manifest: object, state: str = "present") -> dict[str, dict
 def request(app: Any) -> dict[str, Any]:
     """Return what one entry asks for; its other keys, such as env, are not even read."""
     found = {name: plain(app.get(name, default)) for name, default in DEFAULTS.items()}
-    return {**found, "keep": found.pop("keep_releases")}
+    found["keep"] = found.pop("keep_releases")
+    return found
 
 
 class FilterModule:

@@ -170,7 +170,7 @@ def test_repository_inside_is_refused(folder):
     put(folder, "vendor/other/x.py")
     commit(folder / "vendor/other")
     commit(folder)
-    with pytest.raises(SourceError, match="vendor/other.* is a Git repository of its own"):
+    with pytest.raises(SourceError, match=r"vendor/other.* is a Git repository of its own"):
         names(folder)
 
 

@@ -1,0 +1,143 @@
+"""The controller's half: when the source travels, and that no copy of it stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.webstack.python.plugins.action import release
+
+
+class Action(release.ActionModule):
+    """The plugin with a connection that only notes what goes over it."""
+
+    def __init__(self, folder, answers, **options):
+        self.answers = list(answers)
+        self.calls = []
+        self.sent = []
+        self.removed = []
+        shell = SimpleNamespace(tmpdir=None, join_path=lambda *parts: "/".join(parts))
+        self._connection = SimpleNamespace(_shell=shell)
+        self._loader = SimpleNamespace(get_basedir=lambda: str(folder))
+        self._task = SimpleNamespace(
+            _uuid="1", args={"name": "shop", "uv": "/opt/uv", "gunicorn_version": "27.0.1", **options}
+        )
+        self._play_context = SimpleNamespace(remote_user="deploy")
+
+    def run(self, tmp=None, task_vars=None):
+        base = release.ActionBase.run
+        release.ActionBase.run = lambda *_arguments: {}
+        try:
+            return super().run(tmp, task_vars)
+        finally:
+            release.ActionBase.run = base
+
+    def _execute_module(self, *, module_args, **_options):
+        self.calls.append(module_args)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _make_tmp_path(self):
+        self._connection._shell.tmpdir = "/remote"
+
+    def _transfer_file(self, local, remote):
+        self.sent.append((Path(local), Path(local).read_bytes()))
+        return remote
+
+    def _fixup_perms2(self, paths):
+        assert paths == ("/remote", "/remote/source.tar.gz")
+
+    def _remove_tmp_path(self, path):
+        self.removed.append(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/app.py").write_text("app = 1\n")
+    return tmp_path
+
+
+SOURCE = {"path": "shop"}
+WANTED = {"changed": False, "archive_wanted": True}
+
+
+def test_nothing_travels_when_the_host_has_the_release(folder):
+    action = Action(folder, [{"changed": False, "id": "1"}], source=SOURCE)
+    assert action.run() == {"changed": False, "id": "1"}
+    found = action.calls[0]["_found"]
+    assert (found["kind"], found["origin"], found["lock_kind"]) == ("path", str(folder / "shop"), "none")
+    assert found["remote_user"] == "deploy"
+    assert action.sent == []
+
+
+def test_source_travels_when_the_host_wants_it_and_no_copy_stays(folder):
+    action = Action(folder, [dict(WANTED), {"changed": True, "id": "1"}], source=SOURCE)
+    assert action.run() == {"changed": True, "id": "1"}
+    assert action.calls[1] == {**action.calls[0], "_archive": "/remote/source.tar.gz"}
+    local, content = action.sent[0]
+    assert content[:2] == b"\x1f\x8b"
+    assert not local.exists()
+    assert action.removed == ["/remote"]
+
+
+def test_no_copy_stays_when_the_build_fails(folder):
+    action = Action(folder, [dict(WANTED), RuntimeError("gone")], source=SOURCE)
+    with pytest.raises(RuntimeError):
+        action.run()
+    assert not action.sent[0][0].exists()
+    assert action.removed == ["/remote"]
+
+
+def test_module_is_told_neither_the_address_nor_the_bundle(folder):
+    action = Action(folder, [{}], source=SOURCE, ca_bundle="/ca.pem")
+    action.run()
+    assert not {"source", "ca_bundle"} & set(action.calls[0])
+
+
+@pytest.mark.parametrize("state", ["absent", "pruned"])
+def test_other_states_need_no_source(folder, state):
+    action = Action(folder, [{"changed": False}], state=state)
+    assert action.run() == {"changed": False}
+    assert action.calls[0]["state"] == state
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": {"path": "none"}}, "shop: .*/none is not a folder of the controller"),
+        ({"source": SOURCE, "requirements": "pip"}, "shop: requirements: use auto, or a list"),
+        ({"source": {"path": "a", "git": "b"}}, "mutually exclusive: path\\|git"),
+        ({"source": {"ref": "main"}}, "one of the following is required: path, git"),
+        ({}, "missing: source"),
+    ],
+)
+def test_wrong_options_are_refused_before_the_host_is_asked(folder, options, message):
+    action = Action(folder, [], **options)
+    with pytest.raises(AnsibleActionFail, match=message):
+        action.run()
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("https://git.example.com/shop.git", "https://git.example.com/shop.git"),
+        ("git@git.example.com:shop.git", "git@git.example.com:shop.git"),
+        ("/srv/git/shop.git", "/srv/git/shop.git"),
+        ("../shop.git", "/plays/shop.git"),
+    ],
+)
+def test_relative_repository_starts_at_the_playbook(url, meant):
+    assert release.repository_url(url, Path("/plays/site")) == meant
+
+
+def test_person_without_an_account_is_named_by_number(monkeypatch):
+    def fail():
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", fail)
+    assert release.person().partition("@")[0].isdigit()

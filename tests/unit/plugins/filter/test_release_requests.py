@@ -1,0 +1,55 @@
+"""What of a manifest reaches the release module."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.webstack.python.plugins.filter.release_facts import release_facts
+from ansible_collections.webstack.python.plugins.filter.release_requests import release_requests
+
+
+class Forbidden(dict):
+    """An entry whose secrets must not be read."""
+
+    def __getitem__(self, key):
+        assert key not in {"env", "nginx"}
+        return super().__getitem__(key)
+
+
+def test_defaults_are_filled_in():
+    assert release_requests([{"name": "shop", "source": {"path": "shop"}}]) == {
+        "shop": {
+            "source": {"path": "shop"},
+            "requirements": "auto",
+            "python": "python3",
+            "shared": [],
+            "keep": 5,
+        }
+    }
+
+
+def test_entry_wins_over_defaults_and_its_secrets_stay_out():
+    app = Forbidden(name="shop", source={}, keep_releases=2, shared=["a"], env={"KEY": "secret"})
+    found = release_requests([app])["shop"]
+    assert (found["keep"], found["shared"]) == (2, ["a"])
+    assert "env" not in found
+
+
+def test_states_are_told_apart():
+    apps = [{"name": "a"}, {"name": "b", "state": "absent"}, {"name": "c", "state": "present"}]
+    assert list(release_requests(apps)) == ["a", "c"]
+    assert list(release_requests(apps, state="absent")) == ["b"]
+
+
+def test_no_list_is_refused():
+    with pytest.raises(ValueError, match="python_apps must be a list of entries"):
+        release_requests({"name": "shop"})
+
+
+def test_facts_are_known_by_the_loops_item():
+    results = [
+        {"app": "shop", "id": "1", "directory": "/d", "virtualenv": "/v", "changed": True},
+        {"app": "later", "id": "", "directory": "", "virtualenv": ""},
+    ]
+    assert release_facts(results, loop_var="app") == {
+        "shop": {"id": "1", "directory": "/d", "virtualenv": "/v"}
+    }

@@ -1,0 +1,290 @@
+"""The module on a tree that stands for a host; uv and the account tools are stand-ins."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.webstack.python.plugins.module_utils import (
+    _account,
+    _release_build,
+    _release_code,
+    _release_virtualenv,
+)
+from ansible_collections.webstack.python.plugins.module_utils._account import AccountError
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
+    Layout,
+    ReleaseError,
+    read_release,
+)
+from ansible_collections.webstack.python.plugins.modules import release
+
+
+class Host:
+    """A host with nothing on it, and what the module is told."""
+
+    def __init__(self, root, monkeypatch):
+        self.root = root
+        self.layout = Layout("shop", root)
+        self.users = set()
+        self.built = []
+        self.warnings = []
+        self.check_mode = False
+        self.params = {
+            "name": "shop",
+            "state": "present",
+            "requirements": "auto",
+            "python": "python3",
+            "shared": [],
+            "keep": 5,
+            "uv": "/opt/uv",
+            "gunicorn_version": "27.0.1",
+            "index_url": "",
+            "uv_arguments": [],
+            "system_certs": True,
+            "_archive": None,
+            "_found": {
+                "kind": "git",
+                "origin": "https://git.example.com/shop.git",
+                "revision": "c" * 40,
+                "tree": "1",
+                "lock_kind": "requirements.txt",
+                "lock": "2",
+                "controller": "alice@laptop",
+                "remote_user": "deploy",
+            },
+        }
+        monkeypatch.setattr("os.fchown", lambda *_arguments: None)
+        monkeypatch.setattr(release, "Layout", lambda name: Layout(name, root))
+        monkeypatch.setattr(Layout, "lock", property(lambda layout: layout.root / "lock"))
+        monkeypatch.setattr(_account, "exists", lambda app: app in self.users)
+        monkeypatch.setattr(_account, "create", lambda app, _home: self.users.add(app))
+        monkeypatch.setattr(_account, "remove", self.users.remove)
+        monkeypatch.setattr(_release_code, "give", lambda _path, _app: None)
+        monkeypatch.setattr(_release_code, "compile_code", lambda _python, _code: None)
+        monkeypatch.setattr(_release_virtualenv, "build", self.make_virtualenv)
+
+    def make_virtualenv(self, directory, *_arguments):
+        self.built.append(directory.name)
+        directory.mkdir()
+        (directory / ".complete").touch()
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+    def archive(self, **files):
+        path = self.root / "source.tar.gz"
+        with tarfile.open(path, "w:gz") as tar:
+            for name, text in files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(text)
+                tar.addfile(member, io.BytesIO(text.encode()))
+        self.params["_archive"] = str(path)
+
+    def deploy(self, tree="1", **changes):
+        self.params["_found"]["tree"] = tree
+        self.params.update(changes)
+        self.archive(app=tree)
+        return release.present(self)
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    return Host(tmp_path, monkeypatch)
+
+
+def test_first_call_asks_for_the_source_and_touches_nothing(host):
+    assert release.present(host) == {"changed": False, "archive_wanted": True}
+    assert list(host.root.iterdir()) == []
+
+
+def test_check_mode_plans_what_the_run_then_does(host):
+    host.check_mode = True
+    planned = release.present(host)
+    assert list(host.root.iterdir()) == []
+    host.check_mode = False
+    done = host.deploy()
+    for key in ("changed", "id", "directory", "virtualenv", "revision", "diff"):
+        assert planned[key] == done[key]
+    assert done["changed"]
+    assert done["diff"]["before"] == {}
+
+
+def test_release_lies_where_the_answer_says(host):
+    answer = host.deploy()
+    assert Path(answer["directory"], "app").read_text() == "1"
+    assert os.path.realpath(host.layout.pointer / "venv") == answer["virtualenv"]
+    assert os.readlink(host.layout.pointer) == f"releases/{answer['id']}"
+    record = read_release(host.layout.release(answer["id"]))
+    assert (record.built_by, record.remote_user, record.revision) == ("alice@laptop", "deploy", "c" * 40)
+    assert record.built_at.endswith("+00:00")
+    assert [step["step"] for step in answer["steps"]][:2] == ["directories", "user"]
+
+
+def test_same_inputs_again_change_nothing(host):
+    host.deploy()
+    host.params["_archive"] = None
+    answer = release.present(host)
+    assert not answer["changed"]
+    assert answer["steps"] == []
+    assert host.built == [Path(answer["virtualenv"]).name]
+
+
+def test_changed_code_keeps_the_virtualenv(host):
+    first, second = host.deploy("1"), host.deploy("2")
+    assert first["id"] != second["id"]
+    assert first["virtualenv"] == second["virtualenv"]
+    assert len(host.built) == 1
+    assert second["diff"]["before"]["id"] == first["id"]
+
+
+@pytest.mark.parametrize("change", [{"gunicorn_version": "26.0.0"}, {"uv_arguments": ["--no-build"]}])
+def test_changed_virtualenv_is_another_release(host, change):
+    first, second = host.deploy(), host.deploy(**change)
+    assert first["id"] != second["id"]
+    assert len(set(host.built)) == 2
+
+
+def test_earlier_release_is_pointed_to_without_a_build(host):
+    first = host.deploy("1")
+    host.deploy("2")
+    host.params["_found"]["tree"] = "1"
+    host.params["_archive"] = None
+    answer = release.present(host)
+    assert answer["changed"]
+    assert [step["step"] for step in answer["steps"]] == ["pointer"]
+    assert os.readlink(host.layout.pointer) == f"releases/{first['id']}"
+
+
+def test_lost_virtualenv_is_made_anew_from_the_release(host):
+    answer = host.deploy()
+    (Path(answer["virtualenv"]) / ".complete").unlink()
+    Path(answer["virtualenv"]).rmdir()
+    host.params["_archive"] = None
+    assert [step["step"] for step in release.present(host)["steps"]] == ["virtualenv"]
+
+
+def test_failed_build_leaves_the_old_release_pointed_to_and_no_new_one(host, monkeypatch):
+    first = host.deploy("1")
+
+    def fail(*_arguments):
+        raise ReleaseError("no such package")
+
+    monkeypatch.setattr(_release_virtualenv, "build", fail)
+    with pytest.raises(ReleaseError) as caught:
+        host.deploy("2", gunicorn_version="0")
+    assert [path.name for path in host.layout.releases.iterdir()] == [first["id"]]
+    assert os.readlink(host.layout.pointer) == f"releases/{first['id']}"
+    message = _release_build.failure(host.layout, caught.value)
+    assert message == (
+        f"shop: no such package\nNothing that runs was touched; release {first['id']} stays the one to run."
+    )
+
+
+def test_left_over_of_a_killed_build_is_no_obstacle(host):
+    answer = host.deploy()
+    staged = host.layout.releases / f".{answer['id']}.tmp"
+    host.layout.release(answer["id"]).rename(staged)
+    (staged / "release.json").unlink()
+    assert host.deploy()["changed"]
+    assert not staged.exists()
+
+
+def test_shared_directory_is_made_and_linked(host):
+    answer = host.deploy(shared=["uploads/"])
+    assert Path(answer["directory"], "uploads").resolve() == host.layout.shared / "uploads"
+
+
+def test_directory_of_someone_else_is_refused(host):
+    (host.root / "shop").mkdir()
+    (host.root / "shop/index.html").touch()
+    with pytest.raises(ReleaseError, match=r"was not made by webstack\.python and is left as it is"):
+        host.deploy()
+    assert host.users == set()
+
+
+def test_user_of_someone_else_is_refused(host, monkeypatch):
+    def taken(app):
+        raise AccountError(f"the user '{app}' is taken")
+
+    monkeypatch.setattr(_account, "exists", taken)
+    with pytest.raises(AccountError):
+        host.deploy()
+    assert not host.layout.directory.exists()
+
+
+def test_missing_interpreter_fails_but_in_check_mode(host):
+    host.params["python"] = "python3.99"
+    with pytest.raises(ReleaseError, match=r"no interpreter 'python3\.99'"):
+        release.present(host)
+    host.check_mode = True
+    answer = release.present(host)
+    assert (answer["changed"], answer["id"], answer["directory"]) == (True, "", "")
+    assert "python3.99" in host.warnings[0]
+
+
+def test_pruning_keeps_the_newest(host):
+    ids = [host.deploy(tree)["id"] for tree in "1234"]
+    host.params["keep"] = 2
+    host.check_mode = True
+    planned = release.pruned(host)
+    assert len(list(host.layout.releases.iterdir())) == 4
+    host.check_mode = False
+    assert release.pruned(host) == planned
+    assert sorted(path.name for path in host.layout.releases.iterdir()) == sorted(ids[2:])
+    assert release.pruned(host) == {"changed": False, "removed": []}
+
+
+def test_pruning_an_app_that_is_not_there_changes_nothing(host):
+    assert release.pruned(host) == {"changed": False, "removed": []}
+
+
+def test_absent_removes_all_of_the_app_and_nothing_else(host):
+    host.deploy()
+    (host.root / "other").mkdir()
+    host.users.add("other")
+    host.check_mode = True
+    planned = release.absent(host)
+    assert host.layout.directory.exists()
+    host.check_mode = False
+    assert release.absent(host) == planned == {"changed": True, "removed": [str(host.layout.directory)]}
+    assert not host.layout.directory.exists()
+    assert not host.layout.lock.exists()
+    assert host.users == {"other"}
+    assert (host.root / "other").exists()
+    assert release.absent(host) == {"changed": False, "removed": []}
+
+
+def test_absent_refuses_what_is_not_ours(host):
+    host.layout.directory.mkdir()
+    host.layout.marker.write_text(json.dumps({"managed_by": "webstack.python", "app": "other"}))
+    with pytest.raises(ReleaseError, match=r"was not made by webstack\.python"):
+        release.absent(host)
+    assert host.layout.marker.exists()
+
+
+def test_absent_waits_for_the_units_to_go(host, tmp_path, monkeypatch):
+    host.deploy()
+    units = tmp_path / "units"
+    units.mkdir()
+    (units / "gunicorn-shop.target").touch()
+    names = release.unit_names
+    monkeypatch.setattr(release, "unit_names", lambda app: names(app, units))
+    assert release.absent(host) == {"changed": False, "removed": []}
+    assert "gunicorn-shop.target" in host.warnings[0]
+    assert host.layout.directory.exists()
+
+
+def test_units_of_an_app_whose_name_goes_on_are_not_its_own(tmp_path):
+    for name in (
+        "gunicorn-shop-admin.target",
+        "gunicorn-shop-admin@abc.service",
+        "gunicorn-shop@abc.service",
+        "nginx.service",
+    ):
+        (tmp_path / name).touch()
+    assert release.unit_names("shop", tmp_path) == ["gunicorn-shop@abc.service"]
