@@ -51,7 +51,7 @@ class Daemon:
         console.step(f"Starting dockerd (log: {self.log})")
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                ["dockerd", "--pidfile", str(self.pid_file), *self.options],
+                ["dockerd", "--log-level=warn", "--pidfile", str(self.pid_file), *self.options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -98,7 +98,7 @@ def complaint() -> str:
     if shutil.which("docker") is None:
         return "there is no docker command"
     done = subprocess.run(
-        ["docker", "info", "--format", "{{.ServerVersion}}"],
+        ["docker", "version", "--format", "{{.Server.Version}}"],
         check=False,
         capture_output=True,
         text=True,
