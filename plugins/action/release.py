@@ -60,7 +60,9 @@ class ActionModule(ActionBase):
             if answer.pop("archive_wanted", False):
                 answer = self._build(tree, arguments, variables)
         except SourceError as error:
-            raise AnsibleActionFail(f"{options['name']}: {error}") from error
+            raise AnsibleActionFail(
+                f"{options['name']}: {error}\nNothing was changed on the host."
+            ) from error
         return answer
 
     def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:

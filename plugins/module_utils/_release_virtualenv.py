@@ -24,7 +24,7 @@ from ansible_collections.webstack.python.plugins.module_utils._release_layout im
     digest,
 )
 
-CACHE = "/var/cache/webstack/uv"
+CACHE = Path("/var/cache/webstack/uv")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHOWN_LINES = 25
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -78,7 +78,9 @@ class Uv:
         environment.update(
             PATH=SEARCH_PATH,
             NO_COLOR="1",
-            UV_CACHE_DIR=CACHE,
+            # uv locks by files with foreseeable names, which it leaves: not in everybody's /tmp.
+            TMPDIR=str(CACHE.parent),
+            UV_CACHE_DIR=str(CACHE),
             UV_COMPILE_BYTECODE="1",
             UV_NO_PROGRESS="1",
             UV_PROJECT_ENVIRONMENT=str(virtualenv),
@@ -178,6 +180,7 @@ def build(directory: Path, interpreter: Interpreter, dependencies: Dependencies,
     """
     if directory.exists():
         shutil.rmtree(directory)
+    CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         uv.run(directory, "venv", "--quiet", "--no-project", "--python", interpreter.path, str(directory))
         _install(directory, dependencies, uv, code)

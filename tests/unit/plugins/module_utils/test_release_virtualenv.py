@@ -26,7 +26,7 @@ UV = Uv("/opt/uv", "", (), True)
 STAND_IN = """#!{python}
 import json, os, pathlib, sys
 here = pathlib.Path({here!r})
-call = {{"arguments": sys.argv[1:], "typed": sys.stdin.read(), "directory": os.getcwd(),
+call = {{"arguments": sys.argv[1:], "typed": sys.stdin.read(), "directory": os.getcwd(), "temporary": os.environ["TMPDIR"],
         "environment": {{name: value for name, value in os.environ.items() if name.startswith("UV_")}}}}
 with (here / "calls").open("a") as handle:
     handle.write(json.dumps(call) + "\\n")
@@ -44,6 +44,7 @@ elif (here / "brings-gunicorn").exists() or sys.argv[-1].startswith("gunicorn=="
 
 @pytest.fixture
 def uv(tmp_path, monkeypatch):
+    monkeypatch.setattr(_release_virtualenv, "CACHE", tmp_path / "cache/uv")
     monkeypatch.setattr("os.fchown", lambda *_arguments: None)
     binary = tmp_path / "uv"
     binary.write_text(STAND_IN.format(python=sys.executable, here=str(tmp_path)))
@@ -134,6 +135,13 @@ def test_index_is_no_argument_and_certificates_are_the_systems(make):
         assert call["environment"]["UV_DEFAULT_INDEX"] == "https://bob:secret@index/simple"
         assert call["environment"]["UV_SYSTEM_CERTS"] == "1"
         assert call["environment"]["UV_PYTHON_DOWNLOADS"] == "never"
+
+
+def test_cache_is_for_root_alone_and_holds_what_uv_leaves(tmp_path, make):
+    call = make(FLASK)[0]
+    assert call["environment"]["UV_CACHE_DIR"] == str(tmp_path / "cache/uv")
+    assert call["temporary"] == str(tmp_path / "cache")
+    assert stat.S_IMODE((tmp_path / "cache/uv").stat().st_mode) == 0o700
 
 
 def test_options_that_are_off_are_not_set(tmp_path):
