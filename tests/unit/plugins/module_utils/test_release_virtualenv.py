@@ -26,7 +26,8 @@ UV = Uv("/opt/uv", "", (), True)
 STAND_IN = """#!{python}
 import json, os, pathlib, sys
 here = pathlib.Path({here!r})
-call = {{"arguments": sys.argv[1:], "typed": sys.stdin.read(), "directory": os.getcwd(), "temporary": os.environ["TMPDIR"],
+call = {{"arguments": sys.argv[1:], "typed": sys.stdin.read(), "directory": os.getcwd(),
+        "temporary": os.environ["TMPDIR"],
         "environment": {{name: value for name, value in os.environ.items() if name.startswith("UV_")}}}}
 with (here / "calls").open("a") as handle:
     handle.write(json.dumps(call) + "\\n")
