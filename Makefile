@@ -20,7 +20,7 @@ ready := .venv/.ready .ansible/.ready
 .PHONY: help setup demo demo-down test molecule lint format unit lock engine-down clean
 
 help: ## Explain every target
-	@echo "Targets (S=name picks one Molecule scenario; PYTHON=… another interpreter):"
+	@echo "Targets (PYTHON=… takes another interpreter to make the virtualenv with):"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(ready) ## Make the virtualenv and fetch the collections; the other targets do it themselves
@@ -31,17 +31,17 @@ setup: $(ready) ## Make the virtualenv and fetch the collections; the other targ
 .ansible/.ready: requirements.yml tools/locks/collections.txt | .venv/.ready
 	@$(python) -m tools.fetch_collections
 
-demo: $(ready) ## Deploy examples/hello to a container and print its URL and its answer; again after a change
+demo: $(ready) ## Deploy examples/hello to a container and print its URL and its answer, again after a change (PORT=…)
 	@$(python) -m tools.demo up
 
 demo-down: $(ready) ## Remove the demo's container
 	@$(python) -m tools.demo down
 
-test: $(ready) ## Lint, unit tests and all Molecule scenarios (S=default: that scenario alone)
+test: $(ready) ## Lint, unit tests and all Molecule scenarios (S=default: that scenario alone; KEEP=1: its hosts stay)
 	@$(python) -m tools.check $(S)
 
 molecule: $(ready) ## One Molecule command, to work on a scenario: S=default C=converge (verify, login, destroy …)
-	@$(python) -m tools.scenarios $(or $(C),test) $(or $(S),default)
+	@$(python) -m tools.scenarios $(or $(S),default) $(or $(C),test)
 
 lint: $(ready) ## ansible-lint, yamllint, ruff, mypy, changelog and documentation checks
 	@echo "==> Lint"

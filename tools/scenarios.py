@@ -121,13 +121,13 @@ def run(names: Sequence[str]) -> list[Result]:
 
 
 def main() -> int:
-    """Run one Molecule action in the foreground: arguments are the action and the scenario."""
-    action, name = sys.argv[1:]
+    """Run one Molecule action in the foreground: arguments are the scenario, the action and its options."""
+    name, action, *options = sys.argv[1:]
     require_known([name])
     engine.up()
     images.ensure()
     JUNIT.mkdir(parents=True, exist_ok=True)
-    return subprocess.call(molecule(action, name), cwd=ROOT, env=scenario_environment(name))
+    return subprocess.call(molecule(action, name, *options), cwd=ROOT, env=scenario_environment(name))
 
 
 if __name__ == "__main__":
