@@ -37,9 +37,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = False
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task on one host. Raises AnsibleActionFail where a file cannot be rendered."""
         variables = task_vars or {}
         super().run(tmp, variables)
@@ -51,7 +49,7 @@ class ActionModule(ActionBase):
                     raise AnsibleActionFail(f"two templates want to be the file {path}")
                 files[path] = self._render(template["src"], path, extra, variables)
         drop_in = arguments["drop_in"]
-        return self._execute_module(
+        result: dict[str, Any] = self._execute_module(
             module_name="webstack.python.nginx_tree",
             module_args={
                 "files": files,
@@ -60,13 +58,10 @@ class ActionModule(ActionBase):
             },
             task_vars=variables,
         )
+        return result
 
-    def _render(
-        self, src: str, path: str, extra: dict[str, Any], variables: dict[str, Any]
-    ) -> str:
-        lookup = lookup_loader.get(
-            "ansible.builtin.template", loader=self._loader, templar=self._templar
-        )
+    def _render(self, src: str, path: str, extra: dict[str, Any], variables: dict[str, Any]) -> str:
+        lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
         try:
             texts = lookup.run([src], variables=variables, template_vars=extra)
         except AnsibleError as error:

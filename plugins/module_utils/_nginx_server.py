@@ -19,9 +19,7 @@ BINARY = "/usr/sbin/nginx"
 PATIENCE = 10.0  # seconds; nginx itself tries for 2.5 s to bind an address
 # Where a resolver's sockets and files are, which nginx needs for the host names of upstreams.
 RESOLVERS = ("systemd/resolve", "nscd", "resolvconf", "NetworkManager")
-EMERGENCY = re.compile(
-    rb"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[emerg\] \d+#\d+: (.*)$", re.MULTILINE
-)
+EMERGENCY = re.compile(rb"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[emerg\] \d+#\d+: (.*)$", re.MULTILINE)
 
 
 class Unjudged(Exception):
@@ -52,10 +50,17 @@ class State:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What nginx thinks of a configuration, with all that it printed."""
+    """What nginx thinks of a configuration.
+
+    output: its complaints, and all files that it has read if it accepts them.
+    """
 
     accepted: bool
     output: str
+
+    def has_read(self, path: str) -> bool:
+        """Tell whether a file is part of the configuration."""
+        return f"# configuration file {path}:\n" in self.output
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,7 @@ class Nginx:
 
     def state(self) -> State:
         """Ask systemd. Raises _systemd.SystemdError."""
-        found = _systemd.show(
-            UNIT, "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload"
-        )
+        found = _systemd.show(UNIT, "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload")
         return State(
             installed=found["LoadState"] != "not-found" and Path(BINARY).exists(),
             active=found["ActiveState"] in ("active", "reloading"),
@@ -100,7 +103,7 @@ class Nginx:
                 f"--property=BindPaths={logs}:/var/log",
                 "--property=TemporaryFileSystem=/run",
                 BINARY,
-                "-t",
+                "-T",
                 "-q",
             )
         except _systemd.SystemdError as error:
@@ -132,7 +135,8 @@ class Nginx:
         lines = _systemd.journal(_systemd.show(UNIT, "InvocationID")["InvocationID"])
         _systemd.stop([UNIT])
         _systemd.run("systemctl", "reset-failed", UNIT)
-        raise NotLoaded("\n".join(lines) or done.output.strip(), settled=True)
+        complaint = [line for line in lines if "[emerg]" in line] or lines
+        raise NotLoaded("\n".join(dict.fromkeys(complaint)) or done.output.strip(), settled=True)
 
     def reload(self) -> None:
         """Reload nginx and see that new workers have taken over. Raises NotLoaded."""
@@ -151,9 +155,7 @@ class Nginx:
                 if logs.fatal:
                     raise NotLoaded(complaint, settled=now == before)
                 time.sleep(0.02)
-        raise NotLoaded(
-            complaint or f"no new workers {PATIENCE:.0f} s after the reload, and no word why"
-        )
+        raise NotLoaded(complaint or f"no new workers {PATIENCE:.0f} s after the reload, and no word why")
 
     def _await_workers(self) -> set[Worker]:
         deadline = time.monotonic() + PATIENCE
@@ -194,12 +196,13 @@ class ErrorLogs:
     """
 
     def __init__(self, pid: int, proc: Path = Path("/proc")) -> None:
+        self._files = contextlib.ExitStack()
         self._logs: list[BinaryIO] = []
         self._tails: dict[int, bytes] = {}
         self._emergencies: list[str] = []
         for path in sorted(_open_files(pid, proc)):
             with contextlib.suppress(OSError):
-                log = open(path, "rb")  # closed by __exit__
+                log = self._files.enter_context(path.open("rb"))
                 log.seek(0, os.SEEK_END)
                 self._logs.append(log)
 
@@ -207,26 +210,20 @@ class ErrorLogs:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        for log in self._logs:
-            log.close()
+        self._files.close()
 
     def read(self) -> str:
         """Return all emergencies up to now, each once, a line each."""
         for log in self._logs:
             text = self._tails.get(log.fileno(), b"") + log.read()
             lines, _, self._tails[log.fileno()] = text.rpartition(b"\n")
-            self._emergencies += [
-                line.decode("utf-8", "replace") for line in EMERGENCY.findall(lines)
-            ]
+            self._emergencies += [line.decode("utf-8", "replace") for line in EMERGENCY.findall(lines)]
         return "\n".join(dict.fromkeys(f"[emerg] {line}" for line in self._emergencies))
 
     @property
     def fatal(self) -> bool:
         """Whether nginx has given up: it tries several times to bind an address that is in use."""
-        return any(
-            not (line.startswith("bind() to") and "(98:" in line)
-            for line in self._emergencies
-        )
+        return any(not (line.startswith("bind() to") and "(98:" in line) for line in self._emergencies)
 
 
 def _open_files(pid: int, proc: Path) -> set[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from ansible_collections.webstack.python.plugins.module_utils import _nginx_complaints as complaints
 from ansible_collections.webstack.python.plugins.module_utils import _nginx_tree as tree
 from ansible_collections.webstack.python.plugins.module_utils._nginx_server import (
     NotLoaded,
@@ -124,22 +125,26 @@ class Transaction:
         with TemporaryDirectory(dir=self.scratch) as name:
             nginx = tree.stage(self.layout, self.wanted, Path(name))
             verdict = self.server.judge(nginx, tree.stage_logs(self.layout, Path(name)))
-            lines = verdict.output.splitlines()
-            if verdict.accepted:
-                return [line for line in lines if "[warn]" in line]
-            complaint = [line for line in lines if "[emerg]" in line]
-            raise Refused(
-                _report(
-                    "nginx refuses the configuration, so nothing was changed.",
-                    *complaint,
-                    *tree.quote_lines("\n".join(complaint), nginx),
-                    _serving(state),
+            if not verdict.accepted:
+                complaint = complaints.messages(verdict.output, "emerg")
+                quoted = complaints.quote_lines("\n".join(complaint), nginx)
+                raise Refused(
+                    _report(
+                        "nginx refuses the configuration, so nothing was changed.",
+                        *complaint,
+                        *quoted,
+                        _serving(state),
+                    )
                 )
+        if not verdict.has_read("/etc/nginx/conf.d/webstack.conf"):
+            raise Refused(
+                "/etc/nginx/nginx.conf does not include /etc/nginx/conf.d/*.conf in its http block, as "
+                "Debian's does, so nginx would not read the sites; nothing was changed. Add the include, "
+                "then run again."
             )
+        return complaints.messages(verdict.output, "warn")
 
-    def _load(
-        self, live: tree.Live, state: State, outcome: Outcome, *, differs: bool
-    ) -> None:
+    def _load(self, live: tree.Live, state: State, outcome: Outcome, *, differs: bool) -> None:
         """Commit and load; undo both where nginx does not come to run the tree."""
         take_up: Callable[[], None] = self.server.reload if state.active else self.server.start
         name = live.tree
@@ -153,11 +158,12 @@ class Transaction:
             raise Refused(self._undo(live, state, failure, differs=differs)) from None
         except BaseException:
             if differs:
-                tree.restore(self.layout, live, self.wanted)
+                tree.restore(self.layout, live)
             raise
         outcome.reloaded = state.active
         tree.write_mark(self.layout, self.wanted.digest)
-        tree.prune(self.layout, keep=[name, live.tree])
+        if differs:
+            tree.prune(self.layout, keep=[name, live.tree])
 
     def _change_unit(self) -> None:
         """Put the drop-in in place; it takes effect without a restart."""
@@ -165,28 +171,27 @@ class Transaction:
             tree.write_drop_in(self.layout, self.wanted.drop_in)
         self.server.read_units()
 
-    def _undo(
-        self, live: tree.Live, state: State, failure: NotLoaded, *, differs: bool
-    ) -> str:
+    def _undo(self, live: tree.Live, state: State, failure: NotLoaded, *, differs: bool) -> str:
         """Put the files back and say what happened."""
         complaint = str(failure)
         serving = _serving(state)
+        mark = live.mark
         if differs:
-            tree.restore(self.layout, live, self.wanted)
+            tree.restore(self.layout, live)
         if state.active and not failure.settled:
             # It may run the new files by now, or come to run them: make sure that it does not.
             try:
                 self.server.reload()
             except NotLoaded as error:
                 serving = f"It was asked to take up its old configuration, and answered: {error}"
-                live = tree.Live()
-        if differs and live.mark is not None:
-            tree.write_mark(self.layout, live.mark)
+                mark = None
+        if differs and mark is not None:
+            tree.write_mark(self.layout, mark)
         return _report(
             "nginx accepts the configuration when it tests it, but cannot run it"
             + (", so all files were put back." if differs else "."),
             complaint,
-            *tree.quote_listens(complaint, self.wanted.files),
+            *complaints.quote_listens(complaint, self.wanted.files),
             serving,
         )
 

@@ -9,7 +9,7 @@
     /etc/systemd/system/nginx.service.d/webstack.conf    the drop-in of nginx's unit
 
 All else in /etc/nginx belongs to dpkg, to other packages or to the user, except that Debian's
-own default site is taken out: it and ours cannot both be the default server.
+default site, as long as nobody has changed it, is disabled: nginx can have one default server.
 """
 
 from __future__ import annotations
@@ -33,8 +33,12 @@ from ansible_collections.webstack.python.plugins.module_utils._files import (
     write_text,
 )
 
-HOOK = f"# {MARKER}: changes made here or in /etc/nginx/webstack are undone by its next run.\ninclude /etc/nginx/webstack/*.conf;\n"
+HOOK = f"""\
+# {MARKER}: its next run undoes changes made here or in /etc/nginx/webstack.
+include /etc/nginx/webstack/*.conf;
+"""
 PACKAGED_SITE = "/etc/nginx/sites-available/default"
+PACKAGED_TARGETS = (PACKAGED_SITE, "../sites-available/default")
 # A tree that was changed by hand is replaced by one of the same digest, so it has a second name.
 TREE_NAME = re.compile(r"^[0-9a-f]{12}(-again)?$")
 
@@ -75,6 +79,11 @@ class Layout:
         return self.nginx / "sites-enabled/default"
 
     @property
+    def dpkg_status(self) -> Path:
+        """What dpkg knows of its packages and of their configuration files."""
+        return self.root / "var/lib/dpkg/status"
+
+    @property
     def mark(self) -> Path:
         """The file that holds the digest which nginx was seen to run."""
         return self.root / "var/lib/webstack/nginx-applied"
@@ -113,9 +122,10 @@ class Live:
     """What is on the disk."""
 
     tree: str | None = None  # name in webstack.d that the link points to
+    trees: frozenset[str] = frozenset()  # all names there
     files: Mapping[str, str] = field(default_factory=dict)
     hook: str | None = None
-    default_site: bool = False  # Debian's default site is enabled
+    default_site: bool = False  # Debian's default site is enabled, and is as Debian made it
     mark: str | None = None
     drop_in: str | None = None
 
@@ -136,9 +146,7 @@ class Live:
         if self.tree is None or not self.tree.startswith(wanted.digest):
             return []
         paths = self.files.keys() | wanted.files.keys()
-        return sorted(
-            path for path in paths if self.files.get(path) != wanted.files.get(path)
-        )
+        return sorted(path for path in paths if self.files.get(path) != wanted.files.get(path))
 
 
 def look(layout: Layout) -> Live:
@@ -152,9 +160,7 @@ def look(layout: Layout) -> Live:
             )
         tree: str | None = target.name
     elif layout.link.exists():
-        raise Foreign(
-            f"{layout.link} is not a link of this collection; move it away, then run again"
-        )
+        raise Foreign(f"{layout.link} is not a link of this collection; move it away, then run again")
     else:
         tree = None
     for path in (layout.hook, layout.drop_in):
@@ -166,9 +172,10 @@ def look(layout: Layout) -> Live:
     mark = read_text(layout.mark)
     return Live(
         tree=tree,
+        trees=frozenset(path.name for path in layout.trees.glob("*")),
         files=read_tree(layout.trees / tree) if tree else {},
         hook=read_text(layout.hook),
-        default_site=is_packaged_site(layout.default_site),
+        default_site=has_packaged_site(layout),
         mark=mark.strip() if mark is not None else None,
         drop_in=read_text(layout.drop_in),
     )
@@ -194,12 +201,16 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
-def is_packaged_site(path: Path) -> bool:
-    """Tell whether a path is the very link by which Debian's package enables its default site."""
-    return path.is_symlink() and os.readlink(path) in (
-        PACKAGED_SITE,
-        "../sites-available/default",
-    )
+def has_packaged_site(layout: Layout) -> bool:
+    """Tell whether Debian's default site is enabled and is as Debian made it."""
+    link = layout.default_site
+    if not link.is_symlink() or os.readlink(link) not in PACKAGED_TARGETS:
+        return False
+    status = read_text(layout.dpkg_status) or ""
+    recorded = re.search(rf"^ {PACKAGED_SITE} ([0-9a-f]{{32}})$", status, re.MULTILINE)
+    site = (layout.nginx / "sites-available/default").read_bytes()
+    found = hashlib.md5(site, usedforsecurity=False).hexdigest()
+    return recorded is not None and recorded[1] == found
 
 
 def stage(layout: Layout, wanted: Wanted, scratch: Path) -> Path:
@@ -207,16 +218,15 @@ def stage(layout: Layout, wanted: Wanted, scratch: Path) -> Path:
     copy = Layout(scratch)
 
     def left_out(folder: str, names: list[str]) -> set[str]:
-        if Path(folder) == layout.nginx:
-            return {layout.link.name, layout.trees.name} & set(names)
-        return {name for name in names if not _copyable(Path(folder) / name)}
+        ours = {layout.link.name, layout.trees.name} if Path(folder) == layout.nginx else set()
+        return {name for name in names if name in ours or not _copyable(Path(folder) / name)}
 
     shutil.copytree(layout.nginx, copy.nginx, symlinks=True, ignore=left_out)
     _write_tree(copy, wanted.digest, wanted.files)
     replace_link(copy.link, f"{copy.trees.name}/{wanted.digest}")
     copy.hook.parent.mkdir(exist_ok=True)
     copy.hook.write_text(HOOK, encoding="utf-8")
-    if wanted.remove_default_site and is_packaged_site(copy.default_site):
+    if wanted.remove_default_site and has_packaged_site(layout):
         copy.default_site.unlink()
     return copy.nginx
 
@@ -246,31 +256,29 @@ def commit(layout: Layout, live: Live, wanted: Wanted) -> str:
     """
     layout.mark.unlink(missing_ok=True)
     name = wanted.digest if live.tree != wanted.digest else f"{wanted.digest}-again"
-    _write_tree(layout, name, wanted.files)
+    if read_tree(layout.trees / name) != wanted.files:
+        _write_tree(layout, name, wanted.files)
     if wanted.remove_default_site and live.default_site:
         layout.default_site.unlink()
     replace_link(layout.link, f"{layout.trees.name}/{name}")
     if live.hook != HOOK:
-        write_text(layout.hook, HOOK)
+        _write(layout.hook, HOOK)
     return name
 
 
-def restore(layout: Layout, live: Live, wanted: Wanted) -> None:
+def restore(layout: Layout, live: Live) -> None:
     """Undo a commit, also one that did not come to its end; the mark stays away."""
     if live.hook is None:
         layout.hook.unlink(missing_ok=True)
     elif live.hook != read_text(layout.hook):
-        write_text(layout.hook, live.hook)
+        _write(layout.hook, live.hook)
     if live.tree is None:
         layout.link.unlink(missing_ok=True)
     elif os.readlink(layout.link) != f"{layout.trees.name}/{live.tree}":
         replace_link(layout.link, f"{layout.trees.name}/{live.tree}")
     if live.default_site and not layout.default_site.is_symlink():
         layout.default_site.symlink_to(PACKAGED_SITE)
-    for name in (wanted.digest, f"{wanted.digest}-again"):
-        if name != live.tree:
-            shutil.rmtree(layout.trees / name, ignore_errors=True)
-    prune(layout, keep=[live.tree])
+    prune(layout, keep=live.trees)
     with contextlib.suppress(OSError):
         layout.trees.rmdir()
 
@@ -278,13 +286,13 @@ def restore(layout: Layout, live: Live, wanted: Wanted) -> None:
 def write_drop_in(layout: Layout, text: str) -> None:
     """Write the unit's drop-in, which systemd has still to read."""
     layout.drop_in.parent.mkdir(mode=0o755, exist_ok=True)
-    write_text(layout.drop_in, text)
+    _write(layout.drop_in, text)
 
 
 def write_mark(layout: Layout, digest: str) -> None:
     """Record that nginx was seen to run a tree."""
     layout.mark.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    write_text(layout.mark, f"{digest}\n")
+    _write(layout.mark, f"{digest}\n")
 
 
 def prune(layout: Layout, keep: Iterable[str | None]) -> None:
@@ -308,8 +316,13 @@ def _write_tree(layout: Layout, name: str, files: Mapping[str, str]) -> None:
     for path, text in files.items():
         for parent in reversed(PurePosixPath(path).parents[:-1]):
             _make_directory(partial / parent)
-        write_text(partial / path, text, uid=os.geteuid(), gid=os.getegid())
+        _write(partial / path, text)
     partial.rename(layout.trees / name)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that belongs to who runs this, which is root on a real host."""
+    write_text(path, text, uid=os.geteuid(), gid=os.getegid())
 
 
 def _make_directory(path: Path) -> None:
@@ -325,7 +338,7 @@ def differences(layout: Layout, live: Live, wanted: Wanted) -> Iterator[dict[str
     ]
     texts.append((layout.hook, live.hook or "", HOOK))
     if live.default_site and wanted.remove_default_site:
-        texts.append((layout.default_site, f"link to {PACKAGED_SITE}\n", ""))
+        texts.append((layout.default_site, f"-> {PACKAGED_SITE}\n", ""))
     if wanted.drop_in is not None:
         texts.append((layout.drop_in, live.drop_in or "", wanted.drop_in))
     for path, before, after in texts:
@@ -336,34 +349,3 @@ def differences(layout: Layout, live: Live, wanted: Wanted) -> Iterator[dict[str
                 "before": before,
                 "after": after,
             }
-
-
-def quote_lines(complaint: str, nginx: Path) -> list[str]:
-    """Return the lines that nginx complains of, as 'file:line: text'.
-
-    complaint: what nginx printed. nginx: the tree that it judged as /etc/nginx.
-    """
-    quoted = []
-    for name, number in re.findall(r" in (/\S+):(\d+)", complaint):
-        inside = PurePosixPath(name)
-        with contextlib.suppress(ValueError):
-            inside = nginx / inside.relative_to("/etc/nginx")
-        with contextlib.suppress(OSError, IndexError):
-            lines = Path(inside).read_text("utf-8", "replace").splitlines()
-            quoted.append(f"{name}:{number}: {lines[int(number) - 1].strip()}")
-    return quoted
-
-
-def quote_listens(complaint: str, files: Mapping[str, str]) -> list[str]:
-    """Return the listen directives of our files whose address nginx could not have."""
-    quoted = []
-    for address in sorted(set(re.findall(r"bind\(\) to (\S+) failed", complaint))):
-        port = address.rpartition(":")[2]
-        listen = re.compile(rf"^\s*listen\s+(\S*:)?{re.escape(port)}\b")
-        quoted += [
-            f"/etc/nginx/webstack/{path}:{number}: {line.strip()}"
-            for path, text in sorted(files.items())
-            for number, line in enumerate(text.splitlines(), 1)
-            if listen.match(line)
-        ]
-    return list(dict.fromkeys(quoted))

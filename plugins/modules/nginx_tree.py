@@ -76,7 +76,8 @@ options:
   remove_default_site:
     description:
       - Disable the site of Debian's package, which is a default server as one of the tree's sites is.
-      - Only the package's own link C(sites-enabled/default) is removed, not a file of that name.
+      - It is left alone where somebody has edited it or put something else in the place of its link
+        C(sites-enabled/default).
     type: bool
     default: true
 """

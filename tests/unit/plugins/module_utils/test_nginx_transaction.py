@@ -1,0 +1,351 @@
+"""nginx runs the wanted tree, or everything is as it was: against an nginx that is played."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+from ansible_collections.webstack.python.plugins.module_utils import _nginx_transaction, _nginx_tree
+from ansible_collections.webstack.python.plugins.module_utils._nginx_server import (
+    NotLoaded,
+    State,
+    Verdict,
+)
+
+READ = "# configuration file /etc/nginx/conf.d/webstack.conf:\n"
+REFUSAL = '2026/11/21 08:00:00 [emerg] 1#1: unknown directive "x" in /etc/nginx/webstack/http.conf:1\n'
+DROP_IN = f"# {_nginx_tree.MARKER}\n[Service]\nRestart=on-failure\n"
+FILES = {"http.conf": "x on;\nlisten 81;\n"}
+
+
+class Killed(BaseException):
+    """The process ends here, with no chance to tidy up."""
+
+
+class Server:
+    """An nginx that does as it is told, and remembers what it was asked and what it then saw."""
+
+    def __init__(self, layout, **state):
+        self.layout = layout
+        self.now = State(**state)
+        self.verdict = Verdict(True, READ)
+        self.failures = []  # for each reload or start: None or what to raise
+        self.calls = []
+        self.running = None  # the text of http.conf that was loaded last
+
+    def state(self):
+        return self.now
+
+    def judge(self, nginx, logs):
+        self.calls.append("judge")
+        self.judged = (nginx / "webstack/http.conf").read_text()
+        self.scratch = nginx
+        assert logs.is_dir()
+        return self.verdict
+
+    def read_units(self):
+        self.calls.append("read_units")
+        self.now = replace(self.now, unit_changed=False)
+
+    def enable(self):
+        self.calls.append("enable")
+        self.now = replace(self.now, enabled=True)
+
+    def start(self):
+        self._load("start")
+
+    def reload(self):
+        self._load("reload")
+
+    def _load(self, name):
+        self.calls.append(name)
+        failure = self.failures.pop(0) if self.failures else None
+        if failure:
+            raise failure
+        link = self.layout.link / "http.conf"
+        self.running = link.read_text() if link.exists() else "debian's own"
+        self.now = replace(self.now, active=True)
+
+
+@pytest.fixture
+def layout(tmp_path):
+    layout = _nginx_tree.Layout(tmp_path / "root")
+    (layout.nginx / "conf.d").mkdir(parents=True)
+    (layout.root / "etc/systemd/system").mkdir(parents=True)
+    layout.logs.mkdir(parents=True)
+    return layout
+
+
+@pytest.fixture
+def server(layout):
+    return Server(layout)
+
+
+def run(server, files=FILES, check=False, **wanted):
+    scratch = server.layout.root.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    given = _nginx_tree.Wanted(files, **{"drop_in": DROP_IN, **wanted})
+    try:
+        return _nginx_transaction.Transaction(server.layout, given, server, scratch).run(check=check)
+    finally:
+        assert list(scratch.iterdir()) == []
+
+
+def converged(layout):
+    """Return an nginx that runs an older tree."""
+    server = Server(layout)
+    run(server, {"http.conf": "# old\n"})
+    server.calls.clear()
+    return server
+
+
+def snapshot(layout):
+    """Everything below the root: kind, mode and content."""
+    found = {}
+    for path in sorted(layout.root.rglob("*")):
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
+        found[str(path)] = (path.lstat().st_mode, content)
+    return found
+
+
+def steps(outcome):
+    return [step["step"] for step in outcome.steps]
+
+
+def test_running_nginx_is_reloaded(server):
+    outcome = run(server)
+    assert (outcome.changed, outcome.reloaded) == (True, True)
+    assert steps(outcome) == ["judge", "commit", "reload", "unit"]
+    assert server.judged == server.running == FILES["http.conf"]
+    assert outcome.repaired == []
+
+
+def test_stopped_nginx_is_started_and_enabled(layout):
+    server = Server(layout, active=False, enabled=False)
+    outcome = run(server)
+    assert (outcome.changed, outcome.reloaded) == (True, False)
+    assert steps(outcome) == ["judge", "commit", "start", "unit", "enable"]
+
+
+def test_second_run_changes_nothing_and_asks_nothing(server):
+    run(server)
+    server.calls.clear()
+    before = snapshot(server.layout)
+    outcome = run(server)
+    assert (outcome.changed, outcome.diff, outcome.repaired, outcome.steps) == (False, [], [], [])
+    assert server.calls == []
+    assert snapshot(server.layout) == before
+
+
+def test_live_and_previous_trees_are_kept(server):
+    for text in ("1", "2", "3"):
+        run(server, {"http.conf": text})
+    kept = {(path / "http.conf").read_text() for path in server.layout.trees.iterdir()}
+    assert kept == {"2", "3"}
+
+
+def test_warnings_of_nginx_reach_the_user(server):
+    server.verdict = Verdict(True, f"2026/11/21 08:00:00 [warn] 1#1: conflicting server name\n{READ}")
+    assert run(server).warnings == ["[warn] conflicting server name"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_refused_tree_leaves_everything_as_it_was(layout, check):
+    server = converged(layout)
+    server.verdict = Verdict(False, REFUSAL)
+    before = snapshot(layout)
+    with pytest.raises(_nginx_transaction.Refused) as refused:
+        run(server, check=check)
+    assert str(refused.value).splitlines() == [
+        "nginx refuses the configuration, so nothing was changed.",
+        '[emerg] unknown directive "x" in /etc/nginx/webstack/http.conf:1',
+        "/etc/nginx/webstack/http.conf:1: x on;",
+        "nginx goes on serving what it served before.",
+    ]
+    assert snapshot(layout) == before
+    assert server.calls == ["judge"]
+
+
+def test_nginx_conf_without_the_include_is_refused(server):
+    server.verdict = Verdict(True, "# configuration file /etc/nginx/nginx.conf:\n")
+    before = snapshot(server.layout)
+    with pytest.raises(_nginx_transaction.Refused, match=r"does not include /etc/nginx/conf.d/\*.conf"):
+        run(server)
+    assert snapshot(server.layout) == before
+
+
+def test_failed_reload_puts_everything_back(layout):
+    server = converged(layout)
+    complaint = "[emerg] bind() to 0.0.0.0:81 failed (98: Address already in use)"
+    server.failures = [NotLoaded(complaint, settled=True)]
+    before = snapshot(layout)
+    with pytest.raises(_nginx_transaction.Refused) as refused:
+        run(server)
+    assert str(refused.value).splitlines() == [
+        "nginx accepts the configuration when it tests it, but cannot run it, so all files were put back.",
+        complaint,
+        "/etc/nginx/webstack/http.conf:2: listen 81;",
+        "nginx goes on serving what it served before.",
+    ]
+    assert snapshot(layout) == before
+    assert server.calls == ["judge", "reload"]
+    assert not run(server, {"http.conf": "# old\n"}).changed
+
+
+def test_reload_without_an_answer_is_followed_by_one_of_the_old_tree(layout):
+    server = converged(layout)
+    server.failures = [NotLoaded("no new workers")]
+    before = snapshot(layout)
+    with pytest.raises(_nginx_transaction.Refused, match="goes on serving what it served before"):
+        run(server)
+    assert snapshot(layout) == before
+    assert server.calls == ["judge", "reload", "reload"]
+    assert server.running == "# old\n"
+
+
+def test_nginx_that_does_not_take_up_the_old_tree_is_reloaded_by_the_next_run(layout):
+    server = converged(layout)
+    server.failures = [NotLoaded("no new workers"), NotLoaded("no word")]
+    with pytest.raises(_nginx_transaction.Refused, match="old configuration, and answered: no word"):
+        run(server)
+    outcome = run(server, {"http.conf": "# old\n"})
+    assert steps(outcome) == ["judge", "reload"]
+
+
+def test_failed_start_puts_everything_back(layout):
+    server = Server(layout, active=False)
+    server.failures = [NotLoaded("[emerg] still could not bind()", settled=True)]
+    before = snapshot(layout)
+    with pytest.raises(_nginx_transaction.Refused, match="was not running before this run, and is not run"):
+        run(server)
+    assert snapshot(layout) == before
+
+
+@pytest.mark.parametrize("failing", ["replace_link", "_write"])
+def test_full_disk_puts_all_but_the_mark_back(layout, monkeypatch, failing):
+    server = converged(layout)
+    before = snapshot(layout)
+
+    def full(*_given):
+        monkeypatch.undo()
+        raise OSError("no space left on device")
+
+    def judge(*_given):
+        monkeypatch.setattr(_nginx_tree, failing, full)
+        return server.verdict
+
+    server.judge = judge
+    with pytest.raises(OSError, match="no space left"):
+        run(server)
+    before.pop(str(layout.mark))
+    assert snapshot(layout) == before
+    assert server.running == "# old\n"
+
+
+def test_run_killed_before_the_reload_is_repaired_by_the_next(layout, monkeypatch):
+    server = converged(layout)
+    with monkeypatch.context() as patch:
+        patch.setattr(_nginx_tree, "restore", lambda *_given: None)
+        server.failures = [Killed()]
+        with pytest.raises(Killed):
+            run(server)
+    assert server.running == "# old\n"
+    outcome = run(server)
+    assert steps(outcome) == ["judge", "reload"]
+    assert outcome.repaired == ["the last run ended before nginx was seen to run its files"]
+    assert server.running == FILES["http.conf"]
+    assert not run(server).changed
+
+
+def test_killed_run_of_a_bad_tree_does_not_hinder_a_good_one(layout, monkeypatch):
+    server = converged(layout)
+    with monkeypatch.context() as patch:
+        patch.setattr(_nginx_tree, "restore", lambda *_given: None)
+        server.failures = [Killed()]
+        with pytest.raises(Killed):
+            run(server, {"http.conf": "bad"})
+    assert run(server).reloaded
+    assert server.running == FILES["http.conf"]
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "called"),
+    [
+        ({"active": False}, "nginx was not running", ["judge", "start"]),
+        ({"enabled": False}, "nginx was not enabled at boot", ["enable"]),
+    ],
+)
+def test_service_that_was_changed_by_hand_is_repaired(server, state, said, called):
+    run(server)
+    server.calls.clear()
+    server.now = State(**state)
+    outcome = run(server)
+    assert outcome.changed
+    assert outcome.repaired == [said]
+    assert server.calls == called
+
+
+def test_file_that_was_changed_by_hand_is_repaired(server):
+    run(server)
+    (server.layout.link / "http.conf").write_text("# mine\n")
+    outcome = run(server)
+    assert outcome.repaired == [f"{server.layout.link}/http.conf was not what the last run had written"]
+    assert server.running == FILES["http.conf"]
+
+
+def test_missing_hook_is_repaired(server):
+    run(server)
+    server.layout.hook.unlink()
+    assert run(server).repaired == [f"{server.layout.hook} was gone"]
+
+
+def test_drop_in_alone_is_read_without_a_reload(server):
+    run(server)
+    server.calls.clear()
+    outcome = run(server, drop_in=DROP_IN + "RestartSec=5s\n")
+    assert outcome.changed
+    assert server.calls == ["read_units"]
+    assert server.layout.drop_in.read_text().endswith("RestartSec=5s\n")
+
+
+def test_drop_in_that_a_killed_run_left_unread_is_read(server):
+    run(server)
+    server.calls.clear()
+    server.now = State(unit_changed=True)
+    assert run(server).changed
+    assert server.calls == ["read_units"]
+
+
+def test_drop_in_that_is_not_wanted_is_left_alone(server):
+    run(server)
+    assert not run(server, drop_in=None).changed
+
+
+def test_check_mode_judges_and_touches_nothing(layout):
+    server = converged(layout)
+    before = snapshot(layout)
+    outcome = run(server, check=True)
+    assert outcome.changed
+    assert server.calls == ["judge"]
+    assert [diff["after"] for diff in outcome.diff] == [FILES["http.conf"]]
+    assert snapshot(layout) == before
+
+
+def test_check_mode_tells_of_no_change(server):
+    run(server)
+    assert not run(server, check=True).changed
+
+
+def test_host_without_nginx_is_judged_in_check_mode_only_by_its_files(tmp_path):
+    layout = _nginx_tree.Layout(tmp_path / "root")
+    layout.root.mkdir()
+    server = Server(layout, installed=False, active=False, enabled=False)
+    assert run(server, check=True).changed
+    assert server.calls == []
+    assert list(layout.root.iterdir()) == []
+
+
+def test_host_without_nginx_is_refused(layout):
+    with pytest.raises(_nginx_transaction.Refused, match="nginx is not installed"):
+        run(Server(layout, installed=False))

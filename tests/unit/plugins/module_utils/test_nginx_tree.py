@@ -1,0 +1,282 @@
+"""The collection's part of /etc/nginx, on a directory that stands for the root."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+
+import pytest
+from ansible_collections.webstack.python.plugins.module_utils import _nginx_tree as tree
+
+FILES = {"http.conf": "# http\n", "sites/shop.conf": "server { }\n"}
+WANTED = tree.Wanted(FILES)
+OTHER = tree.Wanted({"http.conf": "# other\n"})
+
+
+@pytest.fixture
+def layout(tmp_path):
+    """Debian's nginx with its default site, and a site of the user's own."""
+    layout = tree.Layout(tmp_path)
+    for name in ("conf.d", "sites-available", "sites-enabled"):
+        (layout.nginx / name).mkdir(parents=True)
+    (layout.nginx / "nginx.conf").write_text("http { }\n")
+    (layout.nginx / "sites-available/default").write_text("server { listen 80 default_server; }\n")
+    layout.default_site.symlink_to(tree.PACKAGED_SITE)
+    (layout.nginx / "sites-enabled/own").write_text("server { }\n")
+    layout.dpkg_status.parent.mkdir(parents=True)
+    record_default_site(layout)
+    return layout
+
+
+def record_default_site(layout):
+    text = (layout.nginx / "sites-available/default").read_bytes()
+    layout.dpkg_status.write_text(
+        "Package: nginx-common\nConffiles:\n"
+        f" /etc/nginx/nginx.conf {'0' * 32}\n {tree.PACKAGED_SITE} {hashlib.md5(text).hexdigest()}\n"
+    )
+
+
+def commit(layout, wanted=WANTED):
+    return tree.commit(layout, tree.look(layout), wanted)
+
+
+def snapshot(layout):
+    """Everything below /etc/nginx: kind, mode and content."""
+    found = {}
+    for path in sorted(layout.nginx.rglob("*")):
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (path.lstat().st_mode, content)
+    return found
+
+
+def test_digest_is_of_names_and_texts_in_any_order():
+    assert tree.Wanted(dict(reversed(FILES.items()))).digest == WANTED.digest
+    assert len({WANTED.digest, OTHER.digest, tree.Wanted({"a": "b"}).digest, tree.Wanted({}).digest}) == 4
+    assert tree.TREE_NAME.match(WANTED.digest)
+
+
+def test_fresh_host_has_nothing_of_ours(layout):
+    live = tree.look(layout)
+    assert (live.tree, live.files, live.hook, live.mark) == (None, {}, None, None)
+    assert live.differs(WANTED)
+
+
+def test_host_without_nginx_has_nothing_of_ours(tmp_path):
+    assert tree.look(tree.Layout(tmp_path)) == tree.Live()
+
+
+def test_committed_tree_differs_no_more(layout):
+    commit(layout)
+    live = tree.look(layout)
+    assert not live.differs(WANTED)
+    assert live.changed_by_hand(WANTED) == []
+    assert layout.hook.read_text() == tree.HOOK
+    assert (layout.link / "sites/shop.conf").read_text() == "server { }\n"
+    assert not layout.default_site.is_symlink()
+    assert (layout.nginx / "sites-enabled/own").exists()
+
+
+def test_files_are_readable_under_any_umask(layout):
+    before = os.umask(0o077)
+    try:
+        commit(layout)
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in layout.link.resolve().rglob("*")}
+    assert modes == {"http.conf": "0o644", "sites": "0o755", "shop.conf": "0o644"}
+    assert layout.trees.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda link: (link / "http.conf").write_text("# mine\n"), ["http.conf"]),
+        (lambda link: (link / "http.conf").unlink(), ["http.conf"]),
+        (lambda link: (link / "extra.conf").write_text(""), ["extra.conf"]),
+        (lambda link: (link / "link.conf").symlink_to("http.conf"), ["link.conf"]),
+        (lambda link: (link / "folder").symlink_to("sites"), ["folder"]),
+        (lambda link: (link / "http.conf").write_bytes(b"\xff"), ["http.conf"]),
+    ],
+)
+def test_change_by_hand_is_seen_and_repaired(layout, damage, named):
+    commit(layout)
+    damage(layout.link)
+    live = tree.look(layout)
+    assert live.differs(WANTED)
+    assert live.changed_by_hand(WANTED) == named
+    assert commit(layout) == f"{WANTED.digest}-again"
+    assert not tree.look(layout).differs(WANTED)
+
+
+def test_change_by_hand_is_repaired_twice(layout):
+    for _turn in range(2):
+        commit(layout)
+        (layout.link / "http.conf").write_text("# mine\n")
+    commit(layout)
+    assert not tree.look(layout).differs(WANTED)
+
+
+@pytest.mark.parametrize("hook", [None, f"# {tree.MARKER}\n"])
+def test_missing_or_changed_hook_is_seen(layout, hook):
+    commit(layout)
+    layout.hook.unlink()
+    if hook:
+        layout.hook.write_text(hook)
+    assert tree.look(layout).differs(WANTED)
+    commit(layout)
+    assert layout.hook.read_text() == tree.HOOK
+
+
+def test_default_site_that_came_back_is_seen(layout):
+    commit(layout)
+    layout.default_site.symlink_to("../sites-available/default")
+    assert tree.look(layout).differs(WANTED)
+    assert not tree.look(layout).differs(tree.Wanted(FILES, remove_default_site=False))
+
+
+def test_edited_default_site_is_the_users(layout):
+    (layout.nginx / "sites-available/default").write_text("server { }\n")
+    commit(layout)
+    assert layout.default_site.is_symlink()
+
+
+def test_default_site_of_another_make_is_the_users(layout):
+    layout.default_site.unlink()
+    layout.default_site.write_text("server { }\n")
+    commit(layout)
+    assert layout.default_site.is_file()
+
+
+@pytest.mark.parametrize("target", ["webstack.d/mine", "/srv/nginx", "../webstack.d/0123456789ab"])
+def test_link_of_another_make_is_refused(layout, target):
+    layout.link.symlink_to(target)
+    with pytest.raises(tree.Foreign, match="which this collection did not make"):
+        tree.look(layout)
+
+
+def test_directory_in_the_links_place_is_refused(layout):
+    layout.link.mkdir()
+    with pytest.raises(tree.Foreign, match="is not a link of this collection"):
+        tree.look(layout)
+
+
+@pytest.mark.parametrize("name", ["hook", "drop_in"])
+def test_file_without_the_marker_is_refused(layout, name):
+    path = getattr(layout, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("# mine\n")
+    with pytest.raises(tree.Foreign, match=f"{path} has no line 'Managed by webstack.python'"):
+        tree.look(layout)
+
+
+def test_stage_is_nginx_as_it_will_be(layout, tmp_path):
+    (layout.nginx / "modules-enabled").mkdir()
+    (layout.nginx / "modules-enabled/50-x.conf").symlink_to("/usr/share/nginx/x.conf")
+    os.mkfifo(layout.nginx / "fifo")
+    commit(layout, OTHER)
+    layout.default_site.symlink_to(tree.PACKAGED_SITE)
+    before = snapshot(layout)
+    staged = tree.stage(layout, WANTED, tmp_path / "scratch")
+    assert snapshot(layout) == before
+    assert (staged / "webstack/http.conf").read_text() == "# http\n"
+    assert (staged / "conf.d/webstack.conf").read_text() == tree.HOOK
+    assert (staged / "sites-enabled/own").exists()
+    assert os.readlink(staged / "modules-enabled/50-x.conf") == "/usr/share/nginx/x.conf"
+    assert not (staged / "sites-enabled/default").is_symlink()
+    assert [path.name for path in (staged / "webstack.d").iterdir()] == [WANTED.digest]
+
+
+def test_staged_logs_are_directories_alone(layout, tmp_path):
+    (layout.logs / "nginx/old").mkdir(parents=True)
+    (layout.logs / "nginx/error.log").write_text("x")
+    (layout.logs / "elsewhere").symlink_to("/")
+    staged = tree.stage_logs(layout, tmp_path / "scratch")
+    assert sorted(str(path.relative_to(staged)) for path in staged.rglob("*")) == ["nginx", "nginx/old"]
+
+
+@pytest.mark.parametrize("earlier", [None, OTHER])
+def test_restore_leaves_every_byte_as_it_was(layout, earlier):
+    if earlier:
+        commit(layout, tree.Wanted({"http.conf": "# oldest\n"}))
+        commit(layout, earlier)
+        layout.default_site.symlink_to(tree.PACKAGED_SITE)
+    before, live = snapshot(layout), tree.look(layout)
+    tree.commit(layout, live, WANTED)
+    assert snapshot(layout) != before
+    tree.restore(layout, live)
+    assert snapshot(layout) == before
+
+
+def test_restore_brings_back_what_was_changed_by_hand(layout):
+    commit(layout)
+    (layout.link / "http.conf").write_text("# mine\n")
+    before, live = snapshot(layout), tree.look(layout)
+    tree.commit(layout, live, WANTED)
+    tree.restore(layout, live)
+    assert snapshot(layout) == before
+
+
+@pytest.mark.parametrize("call", range(1, 8))
+@pytest.mark.parametrize("earlier", [None, OTHER])
+def test_restore_undoes_a_commit_that_broke_off(layout, monkeypatch, earlier, call):
+    if earlier:
+        commit(layout, earlier)
+    before, live = snapshot(layout), tree.look(layout)
+    calls = []
+
+    def breaking(name):
+        original = getattr(tree, name)
+
+        def step(*given):
+            calls.append(name)
+            if len(calls) == call:
+                raise OSError("no space left on device")
+            return original(*given)
+
+        return step
+
+    with monkeypatch.context() as patch:
+        for name in ("_write", "_make_directory", "replace_link"):
+            patch.setattr(tree, name, breaking(name))
+        with contextlib.suppress(OSError):
+            tree.commit(layout, live, WANTED)
+    tree.restore(layout, live)
+    assert snapshot(layout) == before
+
+
+def test_commit_takes_the_mark_away_first(layout):
+    commit(layout)
+    tree.write_mark(layout, WANTED.digest)
+    assert tree.look(layout).mark == WANTED.digest
+    commit(layout, OTHER)
+    assert tree.look(layout).mark is None
+
+
+def test_prune_keeps_what_is_named_and_what_is_not_a_tree(layout):
+    for text in ("1", "2", "3"):
+        commit(layout, tree.Wanted({"http.conf": text}))
+    (layout.trees / f".{WANTED.digest}.partial").mkdir()
+    (layout.trees / "notes.txt").write_text("mine")
+    kept = [tree.Wanted({"http.conf": text}).digest for text in ("2", "3")]
+    tree.prune(layout, keep=kept)
+    assert {path.name for path in layout.trees.iterdir()} == {*kept, "notes.txt"}
+
+
+def test_differences_name_each_file(layout):
+    commit(layout, OTHER)
+    live = tree.look(layout)
+    wanted = tree.Wanted(FILES, drop_in=f"# {tree.MARKER}\n")
+    found = {diff["after_header"]: diff for diff in tree.differences(layout, live, wanted)}
+    assert set(found) == {
+        str(layout.link / "http.conf"),
+        str(layout.link / "sites/shop.conf"),
+        str(layout.drop_in),
+    }
+    assert found[str(layout.link / "http.conf")]["before"] == "# other\n"
+    assert found[str(layout.link / "http.conf")]["after"] == "# http\n"
+
+
+def test_differences_name_the_default_site(layout):
+    found = [diff["before_header"] for diff in tree.differences(layout, tree.look(layout), WANTED)]
+    assert str(layout.default_site) in found
