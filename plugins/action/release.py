@@ -93,7 +93,6 @@ class ActionModule(ActionBase):
                 tree.pack(archive)
                 archive.flush()
                 remote = self._transfer_file(archive.name, shell.join_path(shell.tmpdir, "source.tar.gz"))
-            self._fixup_perms2((shell.tmpdir, remote))
             return self._module({**arguments, "_archive": remote}, variables)
         finally:
             self._remove_tmp_path(shell.tmpdir)

@@ -48,9 +48,6 @@ class Action(release.ActionModule):
         self.sent.append((Path(local), Path(local).read_bytes()))
         return remote
 
-    def _fixup_perms2(self, paths):
-        assert paths == ("/remote", "/remote/source.tar.gz")
-
     def _remove_tmp_path(self, path):
         self.removed.append(path)
 
