@@ -339,8 +339,8 @@ class Unit:
 
     @property
     def down(self) -> bool:
-        """Tell whether the unit neither runs nor is on its way to."""
-        return self.active in ("inactive", "failed")
+        """Tell whether the unit neither runs nor is about to."""
+        return self.active in ("inactive", "failed", "deactivating")
 
 
 @dataclass(frozen=True)
@@ -349,7 +349,7 @@ class Observed:
 
     live: what the record names. records: instance.json of each instance that was ever live.
     leftovers: instances of which there are files but no record. checks: unit files of
-    rehearsals. public_sockets: unit files of public sockets. texts: of all files that the
+    rehearsals. litter: files that were never given their names. public_sockets: unit files of public sockets. texts: of all files that the
     wanted instance has. units: of systemd's units, those that it has loaded.
     current: whether the link `current` is as the live instance wants it.
     """
@@ -358,6 +358,7 @@ class Observed:
     records: Mapping[str, Mapping[str, Any]]
     leftovers: frozenset[str]
     checks: tuple[Path, ...]
+    litter: tuple[Path, ...]
     public_sockets: tuple[str, ...]
     texts: Mapping[Path, str | None]
     units: Mapping[str, Unit]
@@ -374,7 +375,8 @@ class Plan:
     """What a run has to do, in this order. Each part is empty on a host that is as it should be.
 
     strays: units to stop, of rehearsals and of instances that are not live. debris: instances
-    whose files were never finished. checks: unit files of rehearsals. reload: systemd has not
+    whose files were never finished. checks: unit files of rehearsals. litter: files without their
+    names yet. reload: systemd has not
     read the record. rewrite: files of the live instance to write again. restart: the live
     instance may run with what was edited. shared: shared files to write. revive: units that
     should run and do not. enable: the link for the boot is missing. relink: `current` is wrong.
@@ -385,6 +387,7 @@ class Plan:
     strays: tuple[str, ...] = ()
     debris: tuple[str, ...] = ()
     checks: tuple[Path, ...] = ()
+    litter: tuple[Path, ...] = ()
     reload: bool = False
     rewrite: tuple[File, ...] = ()
     restart: bool = False
@@ -401,7 +404,7 @@ class Plan:
     def changes(self) -> bool:
         """Tell whether there is anything to do now; leaving a socket waits until it is asked for."""
         return bool(
-            self.strays or self.debris or self.checks or self.reload or self.rewrite or self.shared
+            self.strays or self.debris or self.checks or self.litter or self.reload or self.rewrite or self.shared
             or self.revive or self.enable or self.relink or self.swap or self.drop
         )
 
@@ -424,6 +427,7 @@ def decide(paths: Paths, wanted: Instance, observed: Observed, listen: str, keep
         strays=strays,
         debris=debris,
         checks=observed.checks,
+        litter=observed.litter,
         reload=reload,
         rewrite=rewrite,
         restart=restart,
@@ -481,6 +485,7 @@ def _repairs(
     """Say what is put right that no change of the inventory explains."""
     said = [f"stopped {name}, which no record wants" for name in strays if name.endswith(".service")]
     said += [f"removed {path.name}, left by a rehearsal" for path in observed.checks]
+    said += [f"removed the unfinished file {path}" for path in observed.litter]
     said += [f"removed the unfinished instance {instance}" for instance in debris]
     said += [
         f"wrote {file.path} again" + (" and restarted the live instance" if restart else "")

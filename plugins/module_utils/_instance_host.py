@@ -83,6 +83,7 @@ def observe(paths: Paths, wanted: Instance, current: Path | None) -> Observed:
         records=records,
         leftovers=frozenset(_known_instances(paths) - set(records)),
         checks=tuple(sorted(paths.runtime_units.glob(paths.check_unit("*", "*")))),
+        litter=_litter(paths, current),
         public_sockets=sockets,
         texts={file.path: read_text(file.path) for file in files},
         units=read_units(paths, sockets),
@@ -115,6 +116,21 @@ def public_sockets(paths: Paths) -> tuple[str, ...]:
     """Return the units of the app's public sockets that are on the host."""
     names = (path.name for path in paths.units.glob(f"gunicorn-{paths.app}*.socket"))
     return tuple(sorted(name for name in names if paths.is_public_socket(name)))
+
+
+def _litter(paths: Paths, current: Path | None) -> tuple[Path, ...]:
+    """Return files that a killed run had not given their names yet."""
+    folders = (paths.units, paths.runtime_units, paths.enabled.parent, paths.record.parent)
+    hidden = [path for folder in folders for path in folder.glob(f".*{paths.app}*")]
+    hidden += paths.record.parent.glob(".live.conf.*")
+    hidden += current.parent.glob(f".{current.name}.*") if current else []
+    names = {paths.handle, paths.target, paths.mover, paths.record.name, current.name if current else ""}
+    return tuple(
+        path
+        for path in hidden
+        for name in (path.stem[1:],)
+        if name in names or paths.is_public_socket(name) or name.startswith(paths.unit("", "")[:-1])
+    )
 
 
 def read_units(paths: Paths, sockets: Iterable[str]) -> dict[str, Unit]:

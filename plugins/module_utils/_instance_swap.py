@@ -113,14 +113,14 @@ class Swap:
     def _has_repairs(self) -> bool:
         plan = self.plan
         return bool(
-            plan.strays or plan.checks or plan.debris or plan.reload or plan.revive
+            plan.strays or plan.checks or plan.litter or plan.debris or plan.reload or plan.revive
             or (not plan.swap and (plan.rewrite or plan.shared or plan.enable or plan.relink))
         )
 
     def _repair(self) -> None:
         plan, live = self.plan, self.observed.live
         _stop(plan.strays)
-        for path in plan.checks:
+        for path in (*plan.checks, *plan.litter):
             path.unlink(missing_ok=True)
         for instance in plan.debris:
             self._remove_instance(instance)
@@ -159,11 +159,9 @@ class Swap:
             self._write(file)
         service = self.paths.check_unit(self.wanted.id, "service")
         socket = self.paths.sockets / f"check-{self.wanted.id}.sock"
-        try:
-            self._launch(service, "rehearsal")
-            self._wait(self.wanted.id, service, socket, "rehearsal")
-        finally:
-            self._end_rehearsal()
+        self._launch(service, "rehearsal")
+        self._wait(self.wanted.id, service, socket, "rehearsal")
+        self._end_rehearsal()
 
     def _end_rehearsal(self) -> None:
         _stop(self.paths.check_unit(self.wanted.id, kind) for kind in ("service", "socket"))
@@ -232,18 +230,11 @@ class Swap:
         journal = ["The last lines of its journal:", *(f"    {line}" for line in lines)] if lines else []
         subject = f"{self.paths.app}: instance {instance or self.wanted.id}"
         verdict = "was refused at its rehearsal" if phase == "rehearsal" else "did not start"
-        return Refused("\n".join([f"{subject} {verdict}: {reason}", *journal, self.serving()]))
-
-    def serving(self) -> str:
-        """Say what visitors get after a refusal."""
-        live = self.observed.live
-        if live is None:
-            return "Nothing served before, and nothing does now."
-        release = self.observed.records.get(live, {}).get("release", "unknown")
-        return f"Instance {live} (release {release}) serves as before; nothing else was changed."
+        return Refused("\n".join([f"{subject} {verdict}: {reason}", *journal]))
 
     def _undo(self) -> None:
         """Take away what the run brought, after a refusal or a signal."""
+        self._end_rehearsal()
         created = self._new_shared()
         sockets = [file.path.name for file in created if file.path.suffix == ".socket"]
         units = [self.paths.unit(self.wanted.id, kind) for kind in ("service", "socket")]

@@ -214,8 +214,8 @@ steps:
 """
 
 import datetime
-import os
 import pwd
+import secrets
 import signal
 from pathlib import Path
 from types import FrameType
@@ -223,7 +223,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import _instance, _instance_host, _systemd
-from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, read_text
+from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, read_text, write_text
 from ansible_collections.webstack.python.plugins.module_utils._instance_absent import remove
 from ansible_collections.webstack.python.plugins.module_utils._instance_settings import complaints
 from ansible_collections.webstack.python.plugins.module_utils._instance_sizing import (
@@ -237,7 +237,7 @@ from ansible_collections.webstack.python.plugins.module_utils._probe import Heal
 
 # A shorter value than a secret can have would blot out every "1" or "true" of a message.
 SHORTEST_SECRET = 8
-KEY_BYTES = 32
+ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 HEALTH_OPTIONS: dict[str, Any] = {
     "path": {"type": "str", "default": "/"},
@@ -285,7 +285,9 @@ class Terminated(Exception):
 
 
 def raise_terminated(number: int, _frame: FrameType | None) -> NoReturn:
-    """Turn a signal into an exception, so that what was begun is undone."""
+    """Turn a signal into an exception, so that what was begun is undone, and undone to the end."""
+    for other in ENDINGS:
+        signal.signal(other, signal.SIG_IGN)
     raise Terminated(f"the run was ended by {signal.Signals(number).name}")
 
 
@@ -445,19 +447,10 @@ def read_key(path: Path, *, create: bool) -> bytes:
 
     create: whether to make it; otherwise, where it is missing, any key will do.
     """
-    with_key = path.read_bytes() if path.exists() else b""
-    if with_key or not create:
-        return with_key
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    key = os.urandom(KEY_BYTES)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(key)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temporary, path)
-    return key
+    if create and not path.exists():
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        write_text(path, secrets.token_hex(), 0o600)
+    return path.read_bytes() if path.exists() else b""
 
 
 def refuse_foreign_units(paths: _instance.Paths) -> None:
@@ -467,7 +460,7 @@ def refuse_foreign_units(paths: _instance.Paths) -> None:
         names = ", ".join(str(path) for path in foreign)
         raise Refused(
             f"{paths.app}: {names} was not made by webstack.python; "
-            "remove it or choose another name. Nothing was changed."
+            "remove it or choose another name"
         )
 
 
@@ -488,6 +481,15 @@ def ensure_absent(module: AnsibleModule) -> dict[str, Any]:
     return {"changed": changed, "repaired": [], "steps": steps}
 
 
+def still_live(paths: _instance.Paths) -> str:
+    """Say what visitors get after a failure."""
+    live = _instance.recorded_instance(read_text(paths.record))
+    if live is None:
+        return f"{paths.app}: no instance is live."
+    release = _instance_host.read_records(paths).get(live, {}).get("release", "unknown")
+    return f"{paths.app}: instance {live} (release {release}) is live, as before."
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -496,7 +498,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     env = hide_environment(module)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in ENDINGS:
         signal.signal(number, raise_terminated)
     paths = _instance.Paths(module.params["name"])
     try:
@@ -507,7 +509,7 @@ def main() -> None:
             with lock(paths.lock):
                 result = run(module, env)
     except (Refused, Locked, Terminated, _systemd.SystemdError, ValueError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=f"{error}\n{still_live(paths)}")
     module.exit_json(**result)
 
 
