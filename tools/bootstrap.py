@@ -95,7 +95,7 @@ def install_packages() -> None:
         env=trust(),
     )
     python = str(VENV / "bin/python")
-    uv = [str(VENV / "bin/uv"), "pip", "install", "--require-hashes", "--python", python]
+    uv = [str(VENV / "bin/uv"), "pip", "install", "--compile-bytecode", "--require-hashes", "--python", python]
     console.watch(
         [*uv, "-r", str(ROOT / "requirements-dev.txt")],
         what="installing the locked Python packages",

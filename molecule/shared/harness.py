@@ -128,6 +128,11 @@ class Host:
         answer: dict[str, Any] = json.loads(self.get(path, host))
         return answer
 
+    def gives_no_answer(self, host: str) -> bool:
+        """Tell whether Nginx closes, or resets, the connection of who asks for this name."""
+        curl = self.ti.run(f"curl -sS --max-time 5 -H 'Host: {host}' http://127.0.0.1/")
+        return curl.rc in (52, 56) and curl.stdout == ""
+
     def inventory_file(self) -> Path:
         """Write an inventory in which this host is everything, and return its path."""
         path = self.folder / f"{self.name}.yml"

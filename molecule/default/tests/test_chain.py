@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 testinfra_hosts = ["ansible://app_servers"]
 
 DOMAIN = "hello.test"
+NO_ANSWER = (52, 56)  # curl: the connection was closed, or reset, without a byte
 
 
 def fetch(host, path="/", *options, domain=DOMAIN):
@@ -109,10 +111,10 @@ def test_socket_is_closed_to_other_users(host):
 
 
 def test_unknown_host_gets_nothing(host):
-    for domain in ("nobody.test", "127.0.0.1", "''"):
+    for domain in ("nobody.test", "127.0.0.1"):
         unknown = host.run(f"curl -sS --max-time 5 -H 'Host: {domain}' http://127.0.0.1/")
         assert unknown.stdout == ""
-        assert unknown.rc == 52  # an empty reply
+        assert unknown.rc in NO_ANSWER
 
 
 def test_environment_file_is_readable_by_root_alone(host):
@@ -122,8 +124,8 @@ def test_environment_file_is_readable_by_root_alone(host):
 
 def test_service_is_sandboxed(host):
     table = host.check_output(f"systemd-analyze security --no-pager {live_instance(host)}")
-    exposure = float(table.rpartition(":")[2].split()[0])
-    assert exposure <= 1.5, table
+    exposure = re.search(r"exposure level for .*: (\d+\.\d+)", table)
+    assert float(exposure[1]) <= 1.5, table
 
 
 def test_killed_worker_comes_back(host):

@@ -11,16 +11,20 @@ import pytest
 
 
 class Pair:
-    """Two apps on one host, alpha and beta; a test changes one and runs the playbook."""
+    """Two apps on one host, alpha and beta; a test changes alpha and runs the playbook.
+
+    text: what alpha says as it was deployed last.
+    """
 
     def __init__(self, host: harness.Host, folder: Path) -> None:
         self.host = host
         self.folder = folder
+        self.text = "one"
 
-    def alpha(self, text: str = "one", **keys: Any) -> dict[str, Any]:
+    def alpha(self, text: str | None = None, **keys: Any) -> dict[str, Any]:
         """Return alpha's entry, its source rewritten with this text (and the app's options)."""
         options = {key: keys.pop(key) for key in ("prelude", "status", "requirements") if key in keys}
-        source = harness.write_app(self.folder / "alpha", text, **options)
+        source = harness.write_app(self.folder / "alpha", text or self.text, **options)
         return harness.entry("alpha", source, **keys)
 
     def beta(self) -> dict[str, Any]:
@@ -31,25 +35,25 @@ class Pair:
         """Run site.yml with this alpha and the unchanged beta."""
         return self.host.deploy([alpha, self.beta()], *options, **variables)
 
+    def say(self, text: str, **keys: Any) -> harness.Run:
+        """Deploy an alpha that says this text, and see that it does."""
+        run = self.deploy(self.alpha(text, **keys)).succeeded()
+        self.text = text
+        assert self.host.answer()["text"] == text
+        return run
 
-@pytest.fixture(scope="module", params=harness.host_names())
+
+@pytest.fixture(scope="session", params=harness.host_names())
 def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> harness.Host:
     """One host of the scenario."""
     return harness.Host(request.param, tmp_path_factory.mktemp("host"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pair(host: harness.Host, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Two apps, deployed."""
+    """Two apps, deployed once; each test goes on from where the one before ended."""
     pair = Pair(host, tmp_path_factory.mktemp("apps"))
-    pair.deploy(pair.alpha()).succeeded()
-    return pair
-
-
-@pytest.fixture
-def deployed(pair: Pair) -> Pair:
-    """The two apps as they were at the start, whatever the test before left."""
-    pair.deploy(pair.alpha()).succeeded()
+    pair.say("one")
     return pair
 
 

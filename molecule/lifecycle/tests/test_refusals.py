@@ -24,41 +24,40 @@ BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_broken_release_is_refused_without_a_failed_request(deployed, kind):
+def test_broken_release_is_refused_without_a_failed_request(pair, kind):
     options, words = BROKEN[kind]
-    host = deployed.host
+    host = pair.host
     live, units = host.instance("alpha"), host.sh("systemctl list-units --all 'gunicorn-*' --plain")
     with host.load() as loads:
-        run = deployed.deploy(deployed.alpha("broken", **options)).refused()
+        run = pair.deploy(pair.alpha("broken", **options)).refused()
     loads[0].without_failure()
     assert [word for word in words if word not in run.message] == [], run.message
     assert host.instance("alpha") == live
-    assert host.answer()["text"] == "one"
+    assert host.answer()["text"] == pair.text
     assert host.sh("systemctl list-units --all 'gunicorn-*' --plain") == units, "something is left over"
 
-    deployed.deploy(deployed.alpha("mended")).succeeded()
-    assert host.answer()["text"] == "mended"
+    pair.say(f"mended: {kind}")
 
 
-def test_unknown_gunicorn_setting_of_the_releases_own_version_is_refused(deployed):
-    live = deployed.host.instance("alpha")
+def test_unknown_gunicorn_setting_of_the_releases_own_version_is_refused(pair):
+    live = pair.host.instance("alpha")
     # Known to Gunicorn 27, which the collection's list holds; not to 23, which this app brings.
-    alpha = deployed.alpha(
+    alpha = pair.alpha(
         requirements="gunicorn==23.0.0\n",
         gunicorn={"workers": 2, "settings": {"http_protocols": "h1"}},
     )
-    run = deployed.deploy(alpha).refused()
+    run = pair.deploy(alpha).refused()
     assert "http_protocols" in run.message
     assert "23.0.0" in run.message
-    assert deployed.host.instance("alpha") == live
+    assert pair.host.instance("alpha") == live
 
 
-def test_wrong_manifest_touches_nothing(deployed):
-    host = deployed.host
+def test_wrong_manifest_touches_nothing(pair):
+    host = pair.host
     before = host.digest("/srv", "/etc/nginx", "/etc/systemd/system", "/etc/webstack")
-    alpha = deployed.alpha("two", listn="unix", keep_releases="many")
+    alpha = pair.alpha("two", listn="unix", keep_releases="many")
     alpha["nginx"]["domains"] = ["beta.test"]
-    run = deployed.deploy(alpha).refused()
+    run = pair.deploy(alpha).refused()
     for words in (
         "python_apps[0] (alpha): listn",
         "python_apps[0] (alpha): keep_releases",
@@ -81,13 +80,13 @@ def test_wrong_manifest_touches_nothing(deployed):
     ],
     ids=["user", "directory", "unit"],
 )
-def test_names_that_belong_to_someone_else_are_refused(deployed, make, undo, words):
-    host = deployed.host
+def test_names_that_belong_to_someone_else_are_refused(pair, make, undo, words):
+    host = pair.host
     host.sh(make)
     try:
-        gamma = {**deployed.alpha(), "name": "gamma", "nginx": {"domains": ["gamma.test"]}}
+        gamma = {**pair.alpha(), "name": "gamma", "nginx": {"domains": ["gamma.test"]}}
         run = host.deploy([gamma]).refused()
     finally:
         host.sh(undo)
     assert f"python_apps[0] (gamma): name: {words}" in run.message
-    assert host.answer()["text"] == "one"
+    assert host.answer()["text"] == pair.text
