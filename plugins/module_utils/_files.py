@@ -17,7 +17,8 @@ MARKER = "Managed by webstack.python"
 def read_text(path: Path) -> str | None:
     """Return the file's text, or None where there is no such file."""
     try:
-        return path.read_text(encoding="utf-8")
+        # Not read_text, which would turn every kind of line end into one.
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None
 

@@ -1,6 +1,6 @@
 # Copyright: webstack.python contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an instance is: its names on the host, its files, its identity, and what a run has to do.
+"""What an instance is: its names on the host, its files, its identity.
 
 Everything here is pure: it reads no host and changes none.
 """
@@ -11,10 +11,9 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.webstack.python.plugins.module_utils._files import MARKER
 
@@ -310,207 +309,10 @@ def changed_names(before: str, after: str) -> tuple[str, str]:
 
 def live_record(paths: Paths, instance: str) -> str:
     """Return the text of the record that makes an instance the live one."""
-    return (
-        f"# {MARKER}: the record of what is live.\n[Unit]\nWants={paths.unit(instance, 'service')}\n"
-    )
+    return f"# {MARKER}: the record of what is live.\n[Unit]\nWants={paths.unit(instance, 'service')}\n"
 
 
 def recorded_instance(text: str | None) -> str | None:
     """Return the instance that a record names; None for no record."""
     found = re.search(r"^Wants=\S+@([0-9a-f]{12})\.service$", text or "", re.MULTILINE)
     return found.group(1) if found else None
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A unit as systemd knows it. pid: of the main process, 0 for none."""
-
-    name: str
-    active: str = "inactive"
-    sub: str = "dead"
-    needs_reload: bool = False
-    pid: int = 0
-    wants: frozenset[str] = frozenset()
-
-    @property
-    def up(self) -> bool:
-        """Tell whether the unit is active."""
-        return self.active == "active"
-
-    @property
-    def down(self) -> bool:
-        """Tell whether the unit neither runs nor is about to."""
-        return self.active in ("inactive", "failed", "deactivating")
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What is on the host.
-
-    live: what the record names. records: instance.json of each instance that was ever live.
-    leftovers: instances of which there are files but no record. checks: unit files of
-    rehearsals. litter: files that were never given their names. public_sockets: unit files of public sockets. texts: of all files that the
-    wanted instance has. units: of systemd's units, those that it has loaded.
-    current: whether the link `current` is as the live instance wants it.
-    """
-
-    live: str | None
-    records: Mapping[str, Mapping[str, Any]]
-    leftovers: frozenset[str]
-    checks: tuple[Path, ...]
-    litter: tuple[Path, ...]
-    public_sockets: tuple[str, ...]
-    texts: Mapping[Path, str | None]
-    units: Mapping[str, Unit]
-    enabled: bool
-    current: bool
-
-    def unit(self, name: str) -> Unit:
-        """Return a unit; one that systemd has not loaded is down."""
-        return self.units.get(name, Unit(name))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run has to do, in this order. Each part is empty on a host that is as it should be.
-
-    strays: units to stop, of rehearsals and of instances that are not live. debris: instances
-    whose files were never finished. checks: unit files of rehearsals. litter: files without their
-    names yet. reload: systemd has not
-    read the record. rewrite: files of the live instance to write again. restart: the live
-    instance may run with what was edited. shared: shared files to write. revive: units that
-    should run and do not. enable: the link for the boot is missing. relink: `current` is wrong.
-    swap: the live instance is not the wanted one. drop: instances beyond those to keep.
-    leave: public sockets that the app no longer wants.
-    """
-
-    strays: tuple[str, ...] = ()
-    debris: tuple[str, ...] = ()
-    checks: tuple[Path, ...] = ()
-    litter: tuple[Path, ...] = ()
-    reload: bool = False
-    rewrite: tuple[File, ...] = ()
-    restart: bool = False
-    shared: tuple[File, ...] = ()
-    revive: tuple[str, ...] = ()
-    enable: bool = False
-    relink: bool = False
-    swap: bool = False
-    drop: tuple[str, ...] = ()
-    leave: tuple[str, ...] = ()
-    repairs: tuple[str, ...] = field(default=())
-
-    @property
-    def changes(self) -> bool:
-        """Tell whether there is anything to do now; leaving a socket waits until it is asked for."""
-        return bool(
-            self.strays or self.debris or self.checks or self.litter or self.reload or self.rewrite or self.shared
-            or self.revive or self.enable or self.relink or self.swap or self.drop
-        )
-
-
-def decide(paths: Paths, wanted: Instance, observed: Observed, listen: str, keep: int) -> Plan:
-    """Compare what is with what should be.
-
-    listen: the public address. keep: how many instances stay, the live one among them.
-    """
-    live = observed.live
-    strays = _strays(paths, observed)
-    swap = live != wanted.id
-    rewrite = () if swap else _differing(wanted.own, observed)
-    reload = live is not None and _record_is_unread(paths, observed, live)
-    revive = _revive(paths, observed, live, listen)
-    debris = tuple(sorted(observed.leftovers - {live}))
-    shared = _differing(wanted.shared, observed)
-    restart = any(observed.texts.get(file.path) is not None for file in rewrite)
-    return Plan(
-        strays=strays,
-        debris=debris,
-        checks=observed.checks,
-        litter=observed.litter,
-        reload=reload,
-        rewrite=rewrite,
-        restart=restart,
-        shared=shared,
-        revive=revive,
-        enable=not observed.enabled,
-        relink=not observed.current,
-        swap=swap,
-        drop=beyond(observed.records, keep, live) if not swap else (),
-        leave=tuple(unit for unit in observed.public_sockets if unit != paths.public_socket(listen)),
-        repairs=_repairs(paths, observed, strays, debris, rewrite, restart, reload, revive, shared),
-    )
-
-
-def _strays(paths: Paths, observed: Observed) -> tuple[str, ...]:
-    """Name units that run though no record wants them."""
-    strays = []
-    for name, unit in observed.units.items():
-        found = UNIT_OF_INSTANCE.search(name)
-        if found and unit.active != "inactive" and (found.group(1) or found["id"] != observed.live):
-            strays.append(name)
-    return tuple(sorted(strays))
-
-
-def _differing(files: Iterable[File], observed: Observed) -> tuple[File, ...]:
-    return tuple(file for file in files if body(observed.texts.get(file.path)) != body(file.text))
-
-
-def _record_is_unread(paths: Paths, observed: Observed, live: str) -> bool:
-    handle = observed.unit(paths.handle)
-    return handle.needs_reload or (bool(handle.wants) and paths.unit(live, "service") not in handle.wants)
-
-
-def _revive(paths: Paths, observed: Observed, live: str | None, listen: str) -> tuple[str, ...]:
-    if live is None:
-        return ()
-    names = (
-        paths.public_socket(listen), paths.handle, paths.target, paths.unit(live, "service"),
-    )
-    known = {paths.handle, paths.target, paths.unit(live, "service"), *observed.public_sockets}
-    return tuple(name for name in names if name in known and observed.unit(name).down)
-
-
-def _repairs(
-    paths: Paths,
-    observed: Observed,
-    strays: Sequence[str],
-    debris: Sequence[str],
-    rewrite: Sequence[File],
-    restart: bool,
-    reload: bool,
-    revive: Sequence[str],
-    shared: Sequence[File],
-) -> tuple[str, ...]:
-    """Say what is put right that no change of the inventory explains."""
-    said = [f"stopped {name}, which no record wants" for name in strays if name.endswith(".service")]
-    said += [f"removed {path.name}, left by a rehearsal" for path in observed.checks]
-    said += [f"removed the unfinished file {path}" for path in observed.litter]
-    said += [f"removed the unfinished instance {instance}" for instance in debris]
-    said += [
-        f"wrote {file.path} again" + (" and restarted the live instance" if restart else "")
-        for file in rewrite
-    ]
-    if observed.live is not None:
-        said += [
-            f"wrote {file.path} again"
-            for file in shared
-            if observed.texts.get(file.path) is None and file.path.name in (paths.handle, paths.target)
-        ]
-    if reload:
-        said.append("let systemd read the record of what is live")
-    said += [f"started {name}, which was down" for name in revive]
-    return tuple(said)
-
-
-def beyond(
-    records: Mapping[str, Mapping[str, Any]], keep: int, live: str | None
-) -> tuple[str, ...]:
-    """Name the instances to drop: the oldest beyond `keep`, never the live one or the one before it.
-
-    records: by instance, with `created` and, for the live one, `previous`.
-    """
-    spared = {live, records.get(live or "", {}).get("previous")}
-    newest_first = sorted(records, key=lambda name: str(records[name].get("created", "")), reverse=True)
-    newest_first.sort(key=lambda name: name not in spared)
-    return tuple(name for name in newest_first[max(keep, 1) :] if name not in spared)

@@ -21,12 +21,11 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     ID,
     UNIT_OF_INSTANCE,
     Instance,
-    Observed,
     Paths,
     Release,
-    Unit,
     recorded_instance,
 )
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import Observed, Unit
 
 LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
 ACCEPTS_CONNECTIONS = 0x10000  # __SO_ACCEPTCON in the flags of /proc/net/unix
@@ -136,9 +135,7 @@ def _litter(paths: Paths, current: Path | None) -> tuple[Path, ...]:
 def read_units(paths: Paths, sockets: Iterable[str]) -> dict[str, Unit]:
     """Ask systemd about the app's units, in one call. Raises SystemdError."""
     names = [paths.unit("*", "*"), paths.handle, paths.target, paths.mover, *sockets]
-    shown = _systemd.show_all(
-        names, "Id", "ActiveState", "SubState", "NeedDaemonReload", "MainPID", "Wants"
-    )
+    shown = _systemd.show_all(names, "Id", "ActiveState", "SubState", "NeedDaemonReload", "MainPID", "Wants")
     return {
         unit["Id"]: Unit(
             name=unit["Id"],

@@ -29,10 +29,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     MOVING,
     File,
     Instance,
-    Observed,
     Paths,
-    Plan,
-    beyond,
     live_record,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_host import (
@@ -40,6 +37,11 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_host imp
     is_running,
     listening_inodes,
     read_records,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
+    Observed,
+    Plan,
+    beyond,
 )
 from ansible_collections.webstack.python.plugins.module_utils._probe import (
     Health,
@@ -81,7 +83,7 @@ class Swap:
         Raises Refused where the wanted instance is no good, and SystemdError or OSError where
         the host is not.
         """
-        if self._has_repairs():
+        if self.plan.repairs:
             with self._step("repair"):
                 self._repair()
         if self.plan.swap:
@@ -110,17 +112,10 @@ class Swap:
 
     # What a killed run, or somebody else, left behind.
 
-    def _has_repairs(self) -> bool:
-        plan = self.plan
-        return bool(
-            plan.strays or plan.checks or plan.litter or plan.debris or plan.reload or plan.revive
-            or (not plan.swap and (plan.rewrite or plan.shared or plan.enable or plan.relink))
-        )
-
     def _repair(self) -> None:
         plan, live = self.plan, self.observed.live
         _stop(plan.strays)
-        for path in (*plan.checks, *plan.litter):
+        for path in plan.litter:
             path.unlink(missing_ok=True)
         for instance in plan.debris:
             self._remove_instance(instance)
@@ -177,7 +172,8 @@ class Swap:
         public = self.paths.public_socket(self.listen)
         inodes = listening_inodes(self.paths.address(self.listen))
         pid = int(_systemd.show(service, "MainPID")["MainPID"])
-        if not inodes & held_inodes(pid, self.account.pw_uid, self.account.pw_gid) or not _systemd.is_active(public):
+        held = held_inodes(pid, self.account.pw_uid, self.account.pw_gid)
+        if not inodes & held or not _systemd.is_active(public):
             raise self._refusal("start", f"it was not given the public socket, {public}", service)
 
     def _open_public_socket(self) -> None:
@@ -217,9 +213,7 @@ class Swap:
         try:
             wait_until_healthy(socket, self.health, lambda: is_running(pid))
         except Unhealthy as error:
-            raise self._refusal(
-                phase, str(error), service, shown["InvocationID"], instance
-            ) from None
+            raise self._refusal(phase, str(error), service, shown["InvocationID"], instance) from None
 
     def _refusal(
         self, phase: str, reason: str, unit: str, invocation: str = "", instance: str = ""

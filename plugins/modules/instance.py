@@ -223,8 +223,17 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import _instance, _instance_host, _systemd
-from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, read_text, write_text
+from ansible_collections.webstack.python.plugins.module_utils._files import (
+    Locked,
+    lock,
+    read_text,
+    write_text,
+)
 from ansible_collections.webstack.python.plugins.module_utils._instance_absent import remove
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
+    decide,
+    describe_repairs,
+)
 from ansible_collections.webstack.python.plugins.module_utils._instance_settings import complaints
 from ansible_collections.webstack.python.plugins.module_utils._instance_sizing import (
     Workers,
@@ -294,7 +303,7 @@ def raise_terminated(number: int, _frame: FrameType | None) -> NoReturn:
 def hide_environment(module: AnsibleModule) -> dict[str, str]:
     """Take the environment out of all that the module will show, and return it."""
     env = {name: str(value) for name, value in module.params["env"].items()}
-    module.params["env"] = {name: "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" for name in env}
+    module.params["env"] = dict.fromkeys(env, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
     module.no_log_values = {value for value in env.values() if len(value) >= SHORTEST_SECRET}
     return env
 
@@ -312,9 +321,7 @@ class Present:
         self.workers = self._size_workers()
         self.wanted = self._build()
         self.observed = _instance_host.observe(self.paths, self.wanted, self.current)
-        self.plan = _instance.decide(
-            self.paths, self.wanted, self.observed, self.params["listen"], self.params["keep"]
-        )
+        self.plan = decide(self.paths, self.wanted, self.observed, self.params["listen"], self.params["keep"])
 
     @property
     def settles(self) -> bool:
@@ -385,9 +392,7 @@ class Present:
         return swap.steps
 
     def _ask_gunicorn(self, account: pwd.struct_passwd) -> None:
-        found = complaints(
-            self.release.virtualenv, self.params["settings"], account.pw_uid, account.pw_gid
-        )
+        found = complaints(self.release.virtualenv, self.params["settings"], account.pw_uid, account.pw_gid)
         if found:
             name = self.params["name"]
             raise Refused("\n".join(f"{name}: gunicorn.settings.{line}" for line in found))
@@ -414,7 +419,7 @@ class Present:
             "release": self.release.name,
             "workers": {"count": self.workers.count, "reason": self.workers.reason},
             "pending": bool(self.plan.leave) and not self.params["settle"],
-            "repaired": list(self.plan.repairs),
+            "repaired": describe_repairs(self.paths, self.observed, self.plan),
             "steps": [],
         }
         if self.module._diff:
@@ -422,10 +427,12 @@ class Present:
         return result
 
     def _diff(self) -> list[dict[str, str]]:
-        """Show each file that changes, an instance's beside the live one's."""
+        """Show each file that changes; an instance's own beside the live one's, under one id."""
+        live = self.observed.live or self.wanted.id
         diffs = []
         for file in (*self.wanted.own, *self.wanted.shared):
-            before = read_text(self._counterpart(file.path)) or ""
+            counterpart = Path(str(file.path).replace(self.wanted.id, live))
+            before = (read_text(counterpart) or "").replace(live, self.wanted.id)
             after = file.text
             if file.path.name == "env":
                 before, after = _instance.changed_names(before, after)
@@ -435,11 +442,6 @@ class Present:
                     {"before_header": header, "after_header": header, "before": before, "after": after}
                 )
         return diffs
-
-    def _counterpart(self, path: Path) -> Path:
-        """Return the live instance's file for one of the wanted instance's."""
-        live = self.observed.live
-        return Path(str(path).replace(self.wanted.id, live)) if live else path
 
 
 def read_key(path: Path, *, create: bool) -> bytes:
@@ -459,8 +461,7 @@ def refuse_foreign_units(paths: _instance.Paths) -> None:
     if foreign:
         names = ", ".join(str(path) for path in foreign)
         raise Refused(
-            f"{paths.app}: {names} was not made by webstack.python; "
-            "remove it or choose another name"
+            f"{paths.app}: {names} was not made by webstack.python; remove it or choose another name"
         )
 
 
