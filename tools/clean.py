@@ -16,7 +16,10 @@ def listed(*command: str) -> list[str]:
 
 
 def remove_from_engine() -> None:
-    """Remove this checkout's containers, networks and test images; no other checkout's."""
+    """Remove this checkout's containers and networks, and the test images.
+
+    Another checkout with the same images/Dockerfile shares those, and builds them again.
+    """
     ours = ("--quiet", "--filter", f"label={LABEL}={IDENTITY}")
     for kind, remove, found in (
         ("containers", ("rm", "--force", "--volumes"), listed("ps", "--all", *ours)),
