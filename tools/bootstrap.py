@@ -94,10 +94,10 @@ def install_packages() -> None:
         remedy=NETWORK_REMEDY,
         env=trust(),
     )
-    python = str(VENV / "bin/python")
-    uv = [str(VENV / "bin/uv"), "pip", "install", "--compile-bytecode", "--require-hashes", "--python", python]
+    # Compiled now, as the Makefile keeps Python from writing bytecode into the source tree later.
+    uv = [str(VENV / "bin/uv"), "pip", "install", "--compile-bytecode", "--require-hashes"]
     console.watch(
-        [*uv, "-r", str(ROOT / "requirements-dev.txt")],
+        [*uv, "--python", str(VENV / "bin/python"), "-r", str(ROOT / "requirements-dev.txt")],
         what="installing the locked Python packages",
         log=LOGS / "uv-install.log",
         remedy=NETWORK_REMEDY,
