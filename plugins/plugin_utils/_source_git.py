@@ -110,7 +110,7 @@ class Repository:
             more["WEBSTACK_GIT_PASSWORD"] = unquote(parts.password or "")
             options = ["-c", "credential.helper=", "-c", f"credential.helper={_HELPER}"]
         target = self.address if parts else self.url
-        command = ("fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--", target)
+        command = ("fetch", "--quiet", "--prune", "--no-write-fetch-head", "--", target)
         git(f"--git-dir={self.directory}", *options, *command, *refspecs, more=more)
 
     def has(self, commit: str) -> bool:

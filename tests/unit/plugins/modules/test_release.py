@@ -149,6 +149,12 @@ def test_changed_virtualenv_is_another_release(host, change):
     assert len(set(host.built)) == 2
 
 
+def test_changed_shared_directories_are_another_release_with_the_same_virtualenv(host):
+    first, second = host.deploy(), host.deploy(shared=["uploads"])
+    assert first["id"] != second["id"]
+    assert first["virtualenv"] == second["virtualenv"]
+
+
 def test_earlier_release_is_pointed_to_without_a_build(host):
     first = host.deploy("1")
     host.deploy("2")

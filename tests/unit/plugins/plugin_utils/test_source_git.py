@@ -124,7 +124,10 @@ def test_option_as_ref_is_refused(repository, ref):
         app(repository, ref)
 
 
-def test_transport_that_runs_commands_is_refused(tmp_path):
+def test_transport_that_runs_commands_is_refused_even_where_git_is_told_to_allow_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.ext.allow")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "always")
     repository = Repository(f"ext::touch {tmp_path}/made", tmp_path / "cache")
     with pytest.raises(SourceError, match="transport 'ext' not allowed"):
         app(repository)
