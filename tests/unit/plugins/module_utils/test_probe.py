@@ -1,0 +1,146 @@
+"""The probe, against a real server on a unix socket."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from ansible_collections.webstack.python.plugins.module_utils._probe import (
+    Health,
+    Unhealthy,
+    wait_until_healthy,
+)
+
+Reply = Callable[[http.server.BaseHTTPRequestHandler], "tuple[int, str]"]
+
+
+class UnixServer(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_UNIX
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        self.socket.bind(self.server_address)
+
+
+@contextmanager
+def serving(path: Path, reply: Reply) -> Iterator[list[dict[str, str]]]:
+    """Answer requests as reply says; gives the headers of each, with its path."""
+    seen: list[dict[str, str]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append({"path": self.path, **self.headers})
+            status, text = reply(self)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def address_string(self) -> str:
+            return "unix"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = UnixServer(str(path), Handler)  # type: ignore[arg-type]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "app.sock"
+
+
+def alive() -> bool:
+    return True
+
+
+def test_a_good_answer_is_taken_and_the_app_hears_the_real_host(path):
+    health = Health(path="/healthz", statuses=(204,), host="shop.example.com", scheme="https")
+    with serving(path, lambda _: (204, "")) as seen:
+        assert wait_until_healthy(path, health, alive).status == 204
+    assert seen[0]["path"] == "/healthz"
+    assert seen[0]["Host"] == "shop.example.com"
+    assert seen[0]["X-Forwarded-Proto"] == "https"
+
+
+@pytest.mark.parametrize("status", [200, 301, 404])
+def test_without_wanted_statuses_all_below_500_are_good(path, status):
+    with serving(path, lambda _: (status, "")):
+        assert wait_until_healthy(path, Health(timeout=2), alive).status == status
+
+
+def test_a_wrong_status_is_refused_at_once_with_the_answer(path):
+    with serving(path, lambda _: (500, "no such table: users")), pytest.raises(Unhealthy) as refused:
+        wait_until_healthy(path, Health(path="/healthz", statuses=(200,), timeout=30), alive)
+    assert str(refused.value) == (
+        "GET /healthz gave 500, wanted was 200\nIt answered:\n    no such table: users"
+    )
+
+
+def test_a_long_answer_is_cut(path):
+    with serving(path, lambda _: (500, "é" * 5000)), pytest.raises(Unhealthy) as refused:
+        wait_until_healthy(path, Health(), alive)
+    assert str(refused.value).count("é") == 500
+
+
+def test_503_is_asked_again(path):
+    answers = iter([503, 503, 200])
+    with serving(path, lambda _: (next(answers), "")) as seen:
+        assert wait_until_healthy(path, Health(timeout=10), alive).status == 200
+    assert len(seen) == 3
+
+
+def test_503_for_good_is_refused_after_the_timeout(path):
+    with serving(path, lambda _: (503, "warming up")), pytest.raises(Unhealthy) as refused:
+        wait_until_healthy(path, Health(timeout=0.2), alive)
+    assert "no good answer within 0.2 s" in str(refused.value)
+    assert "warming up" in str(refused.value)
+
+
+def test_a_socket_that_comes_late_is_waited_for(path):
+    def listen_late() -> None:
+        time.sleep(0.2)
+        with serving(path, lambda _: (200, "")):
+            time.sleep(1)
+
+    thread = threading.Thread(target=listen_late)
+    thread.start()
+    assert wait_until_healthy(path, Health(timeout=10), alive).status == 200
+    thread.join()
+
+
+def test_no_socket_at_all_is_refused_after_the_timeout(path):
+    with pytest.raises(Unhealthy, match="No such file or directory"):
+        wait_until_healthy(path, Health(timeout=0.1), alive)
+
+
+def test_a_process_that_ends_while_it_is_asked_is_refused_at_once(path):
+    with socket.socket(socket.AF_UNIX) as listening:
+        # The connection is taken by the kernel, and nobody ever answers it.
+        listening.bind(str(path))
+        listening.listen()
+        started = time.monotonic()
+        with pytest.raises(Unhealthy, match="the process ended"):
+            wait_until_healthy(path, Health(timeout=30), lambda: time.monotonic() < started + 0.1)
+        assert time.monotonic() < started + 5
+
+
+def test_an_app_that_never_answers_is_refused_after_the_timeout(path):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        with pytest.raises(Unhealthy, match="no answer came"):
+            wait_until_healthy(path, Health(timeout=0.2), alive)
