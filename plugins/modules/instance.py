@@ -366,7 +366,7 @@ class Present:
 
     def apply(self) -> list[dict[str, Any]]:
         """Carry the plan out and return its steps. Raises Refused, SystemdError or OSError."""
-        account = pwd.getpwnam(self.params["user"])
+        account = self._account()
         if self.plan.swap:
             self._ask_gunicorn(account)
         health = self.params["health"]
@@ -390,6 +390,15 @@ class Present:
         )
         swap.run(settle=self.params["settle"])
         return swap.steps
+
+    def _account(self) -> pwd.struct_passwd:
+        try:
+            return pwd.getpwnam(self.params["user"])
+        except KeyError:
+            raise Refused(
+                f"{self.params['name']}: there is no unix user '{self.params['user']}' on this host; "
+                "make it before the app is started"
+            ) from None
 
     def _ask_gunicorn(self, account: pwd.struct_passwd) -> None:
         found = complaints(self.release.virtualenv, self.params["settings"], account.pw_uid, account.pw_gid)

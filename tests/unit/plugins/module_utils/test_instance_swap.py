@@ -1,0 +1,316 @@
+"""The swap's steps, with a stand-in for systemd and for the app."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from ansible_collections.webstack.python.plugins.module_utils import (
+    _files,
+    _instance_host,
+    _instance_swap,
+    _systemd,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance import (
+    File,
+    Instance,
+    Paths,
+    live_record,
+    recorded_instance,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance_absent import remove
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import decide
+from ansible_collections.webstack.python.plugins.module_utils._probe import Health, Unhealthy
+
+NEW, OLD = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
+
+
+@dataclass
+class Host:
+    """What systemd was told, in order, and how the app behaves."""
+
+    paths: Paths
+    calls: list[str] = field(default_factory=list)
+    unhealthy: str = ""  # the part of a socket's name that answers wrongly
+    failing: str = ""  # the part of a unit's name that does not start
+    holds_public_socket: bool = True
+    units: list[dict[str, str]] = field(default_factory=list)
+
+    def run(self, *command: str, **_: object) -> _systemd.Completed:
+        call = " ".join(command[1:] if command[0] == "systemctl" else command)
+        if not call.startswith(("show", "journalctl")):
+            record = _files.read_text(self.paths.record)
+            self.calls.append(f"{call} [live: {recorded_instance(record)}]")
+        failed = bool(self.failing) and call.startswith("start") and self.failing in call
+        return _systemd.Completed(int(failed), "")
+
+    def wait(self, socket: Path, *_: object) -> None:
+        self.calls.append(f"ask {socket.name}")
+        if self.unhealthy and socket.name.startswith(self.unhealthy):
+            raise Unhealthy("GET / gave 500, wanted was 200")
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch) -> Host:
+    host = Host(Paths("shop", tmp_path))
+    for folder in (host.paths.units, host.paths.runtime_units, tmp_path / "srv/releases/r2/code"):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(_systemd, "run", host.run)
+    monkeypatch.setattr(_systemd, "show_all", lambda *_: host.units)
+    monkeypatch.setattr(
+        _systemd, "show", lambda _, *names: {**dict.fromkeys(names, "7"), "ActiveState": "active"}
+    )
+    monkeypatch.setattr(_systemd, "journal", lambda *_: ["Traceback", "ValueError: boom"])
+    monkeypatch.setattr(_instance_swap, "wait_until_healthy", host.wait)
+    monkeypatch.setattr(_instance_swap, "listening_inodes", lambda _: {1})
+    monkeypatch.setattr(_instance_swap, "held_inodes", lambda *_: {1} if host.holds_public_socket else {2})
+    # Whoever runs the tests need not be root.
+    monkeypatch.setattr(os, "chown", lambda *_: None)
+    monkeypatch.setattr(os, "fchown", lambda *_: None)
+    return host
+
+
+def wanted(paths: Paths) -> Instance:
+    return Instance(
+        id=NEW,
+        own=(
+            File(paths.instance(NEW) / "env", "X=1\n", 0o600),
+            File(paths.units / paths.unit(NEW, "service"), "x\n", 0o644),
+            File(paths.units / paths.unit(NEW, "socket"), "x\n", 0o644),
+        ),
+        check=tuple(
+            File(paths.runtime_units / paths.check_unit(NEW, kind), "x\n", 0o644)
+            for kind in ("service", "socket")
+        ),
+        shared=(
+            File(paths.units / "gunicorn-shop.socket", "x\n", 0o644),
+            File(paths.units / paths.handle, "x\n", 0o644),
+            File(paths.units / paths.target, "x\n", 0o644),
+        ),
+    )
+
+
+def swap(host: Host, *, settle: bool = False, keep: int = 5) -> _instance_swap.Swap:
+    """Plan a run, carry it out and return it."""
+    paths, instance = host.paths, wanted(host.paths)
+    current = paths.root / "srv/current"
+    observed = _instance_host.observe(paths, instance, current)
+    run = _instance_swap.Swap(
+        paths=paths,
+        wanted=instance,
+        observed=observed,
+        plan=decide(paths, instance, observed, "unix", keep),
+        health=Health(),
+        account=pwd.getpwuid(os.getuid()),
+        listen="unix",
+        current=current,
+        record={"instance": NEW, "created": "2", "directory": str(paths.root / "srv/releases/r2/code")},
+        keep=keep,
+    )
+    run.run(settle=settle)
+    return run
+
+
+def unit(name: str, active: str = "active", **more: str) -> dict[str, str]:
+    return {
+        "Id": name,
+        "ActiveState": active,
+        "SubState": "",
+        "NeedDaemonReload": "no",
+        "MainPID": "7",
+        "Wants": "",
+        **more,
+    }
+
+
+def make_live(host: Host, instance: str = OLD) -> None:
+    """Let an older instance be live on the host."""
+    paths = host.paths
+    for file in wanted(paths).shared:
+        file.path.write_text(file.text)
+    paths.record.parent.mkdir()
+    paths.record.write_text(live_record(paths, instance))
+    paths.enabled.parent.mkdir()
+    paths.enabled.symlink_to(paths.units / paths.target)
+    folder = paths.instance(instance)
+    folder.mkdir(parents=True)
+    (folder / "instance.json").write_text('{"created": "1", "release": "r1"}')
+    (paths.units / paths.unit(instance, "service")).write_text("x\n")
+    up = ("gunicorn-shop.socket", paths.target, paths.unit(instance, "service"))
+    host.units = [unit(name) for name in up]
+    host.units.append(unit(paths.handle, Wants=paths.unit(instance, "service")))
+
+
+def tree(root: Path) -> dict[str, str]:
+    """Return all files below a folder with their texts."""
+    return {
+        str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()
+    }
+
+
+def test_the_first_instance_is_rehearsed_started_recorded_and_enabled(host):
+    done = swap(host)
+    assert [step["step"] for step in done.steps] == ["rehearse", "start", "commit", "retire"]
+    paths = host.paths
+    assert recorded_instance(paths.record.read_text()) == NEW
+    assert paths.enabled.is_symlink()
+    assert (paths.root / "srv/current").resolve() == paths.root / "srv/releases/r2/code"
+    assert os.readlink(paths.root / "srv/current") == "releases/r2/code"
+    assert not list(paths.runtime_units.iterdir())
+    assert host.calls[-1] == f"start {paths.handle} {paths.target} [live: {NEW}]"
+
+
+def test_the_old_instance_stops_after_the_new_one_is_recorded(host):
+    make_live(host)
+    swap(host)
+    assert host.calls == [
+        f"start gunicorn-shop@check-{NEW}.service [live: {OLD}]",
+        f"ask check-{NEW}.sock",
+        f"stop gunicorn-shop@check-{NEW}.service gunicorn-shop@check-{NEW}.socket [live: {OLD}]",
+        f"reset-failed gunicorn-shop@check-{NEW}.service gunicorn-shop@check-{NEW}.socket [live: {OLD}]",
+        f"start gunicorn-shop@{NEW}.service [live: {OLD}]",
+        f"ask {NEW}.sock",
+        f"daemon-reload [live: {NEW}]",
+        f"stop gunicorn-shop@{OLD}.service gunicorn-shop@{OLD}.socket [live: {NEW}]",
+        f"reset-failed gunicorn-shop@{OLD}.service gunicorn-shop@{OLD}.socket [live: {NEW}]",
+    ]
+    record = json.loads((host.paths.instance(NEW) / "instance.json").read_text())
+    assert record["previous"] == OLD
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ({"unhealthy": "check-"}, "was refused at its rehearsal: GET / gave 500"),
+        ({"failing": "check-"}, "was refused at its rehearsal: systemd could not start"),
+        ({"unhealthy": NEW}, "did not start: GET / gave 500"),
+        ({"failing": f"@{NEW}"}, "did not start: systemd could not start"),
+        ({"holds_public_socket": False}, "did not start: it was not given the public socket"),
+    ],
+    ids=["rehearsal answers wrongly", "rehearsal crashes", "answers wrongly", "crashes", "no socket"],
+)
+@pytest.mark.parametrize("first", [True, False], ids=["first instance", "beside a live one"])
+def test_a_refused_instance_leaves_the_host_as_it_was(host, trouble, words, first):
+    if not first:
+        make_live(host)
+    before = tree(host.paths.root)
+    for name, value in trouble.items():
+        setattr(host, name, value)
+    with pytest.raises(_instance_swap.Refused) as refused:
+        swap(host)
+    assert f"shop: instance {NEW} {words}" in str(refused.value)
+    assert "    ValueError: boom" in str(refused.value)
+    assert tree(host.paths.root) == before
+    assert not [call for call in host.calls if call.startswith("stop") and f"@{OLD}" in call]
+
+
+def test_a_signal_in_the_rehearsal_takes_it_away(host, monkeypatch):
+    make_live(host)
+    before = tree(host.paths.root)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_instance_swap, "wait_until_healthy", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        swap(host)
+    assert tree(host.paths.root) == before
+    check = f"stop gunicorn-shop@check-{NEW}.service gunicorn-shop@check-{NEW}.socket [live: {OLD}]"
+    assert check in host.calls
+
+
+def test_a_kept_instance_that_is_refused_stays_on_the_host(host):
+    make_live(host)
+    folder = host.paths.instance(NEW)
+    folder.mkdir()
+    (folder / "instance.json").write_text('{"created": "0"}')
+    host.unhealthy = "check-"
+    with pytest.raises(_instance_swap.Refused):
+        swap(host)
+    assert (folder / "instance.json").exists()
+
+
+def test_what_a_killed_run_left_is_cleared_before_the_swap(host):
+    make_live(host)
+    stray = host.paths.unit("cccccccccccc", "service")
+    (host.paths.units / stray).write_text("x\n")
+    host.paths.instance("cccccccccccc").mkdir()
+    host.units.append(unit(stray, "activating"))
+    done = swap(host)
+    assert done.steps[0]["step"] == "repair"
+    assert host.calls[0] == f"stop {stray} [live: {OLD}]"
+    assert not (host.paths.units / stray).exists()
+    assert not host.paths.instance("cccccccccccc").exists()
+
+
+def test_a_live_instance_that_was_edited_is_restarted(host):
+    swap(host)
+    names = ("gunicorn-shop.socket", host.paths.target, host.paths.unit(NEW, "service"))
+    host.units = [unit(name) for name in names]
+    host.units.append(unit(host.paths.handle, Wants=host.paths.unit(NEW, "service")))
+    (host.paths.instance(NEW) / "env").write_text("X=edited\n")
+    host.calls.clear()
+    swap(host)
+    assert host.calls == [
+        f"daemon-reload [live: {NEW}]",
+        f"restart gunicorn-shop@{NEW}.service [live: {NEW}]",
+        f"ask {NEW}.sock",
+    ]
+    assert (host.paths.instance(NEW) / "env").read_text() == "X=1\n"
+
+
+def test_a_public_socket_that_is_down_is_opened_with_its_handle_stopped(host):
+    make_live(host, NEW)
+    for file in wanted(host.paths).own:
+        file.path.write_text(file.text)
+    host.units[0] = unit("gunicorn-shop.socket", "failed")
+    swap(host)
+    assert host.calls[0] == f"stop {host.paths.handle} [live: {NEW}]"
+    started = next(call for call in host.calls if call.startswith("start"))
+    assert "gunicorn-shop.socket" in started
+
+
+def test_an_address_that_was_left_is_closed_when_it_is_settled(host):
+    make_live(host)
+    left = host.paths.units / "gunicorn-shop-10.0.0.1:80.socket"
+    left.write_text("x\n")
+    moving = host.paths.runtime_units / "gunicorn-shop.socket.d"
+    moving.mkdir()
+    swap(host)
+    assert left.exists()
+    swap(host, settle=True)
+    assert not left.exists()
+    assert not moving.exists()
+    assert f"stop {left.name} [live: {NEW}]" in host.calls
+
+
+def test_instances_beyond_those_to_keep_are_removed(host):
+    make_live(host)
+    for number, name in enumerate(("cccccccccccc", "dddddddddddd")):
+        folder = host.paths.instance(name)
+        folder.mkdir()
+        (folder / "instance.json").write_text(f'{{"created": "0{number}"}}')
+    swap(host, keep=3)
+    assert sorted(path.name for path in host.paths.etc.iterdir()) == [NEW, OLD, "dddddddddddd"]
+
+
+def test_an_absent_app_leaves_nothing_and_others_alone(host):
+    other = host.paths.units / "gunicorn-shop-api.socket"
+    before = tree(host.paths.root)
+    make_live(host)
+    swap(host)
+    other.write_text("x\n")
+    assert remove(host.paths, None, dry=True) == (True, [])
+    assert other.exists()
+    host.calls.clear()
+    changed, _ = remove(host.paths, host.paths.root / "srv/current", dry=False)
+    assert changed
+    assert host.calls[0].startswith(f"stop {host.paths.target} ")
+    assert not (host.paths.root / "srv/current").is_symlink()
+    assert tree(host.paths.root) == {**before, str(other.relative_to(host.paths.root)): "x\n"}
+    host.units = []
+    assert remove(host.paths, None, dry=False) == (False, [])

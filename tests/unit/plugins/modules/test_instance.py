@@ -1,0 +1,67 @@
+"""What the module shows, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import json
+import types
+
+import pytest
+import yaml
+from ansible_collections.webstack.python.plugins.module_utils._instance import Paths, live_record
+from ansible_collections.webstack.python.plugins.modules import instance
+
+
+def module(**params):
+    return types.SimpleNamespace(params=params, no_log_values=set())
+
+
+def test_the_environment_leaves_nothing_in_what_is_shown():
+    shown = module(env={"SECRET": "hunter2hunter2", "DEBUG": "1", "COUNT": 3})
+    env = instance.hide_environment(shown)
+    assert env == {"SECRET": "hunter2hunter2", "DEBUG": "1", "COUNT": "3"}
+    assert set(shown.params["env"]) == set(env)
+    assert "hunter2" not in str(shown.params)
+
+
+def test_only_values_that_can_be_secrets_are_blotted_out_of_messages():
+    shown = module(env={"SECRET": "hunter2hunter2", "DEBUG": "1"})
+    instance.hide_environment(shown)
+    assert shown.no_log_values == {"hunter2hunter2"}
+
+
+def test_the_hosts_key_is_made_once_and_for_root_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fchown", lambda *_: None)
+    path = tmp_path / "webstack/instance.key"
+    assert instance.read_key(path, create=False) == b""
+    assert not path.exists()
+    key = instance.read_key(path, create=True)
+    assert len(key) == 64
+    assert instance.read_key(path, create=True) == key
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failure_ends_with_what_is_live(tmp_path):
+    paths = Paths("shop", tmp_path)
+    assert instance.still_live(paths) == "shop: no instance is live."
+    paths.record.parent.mkdir(parents=True)
+    paths.record.write_text(live_record(paths, "aaaaaaaaaaaa"))
+    folder = paths.instance("aaaaaaaaaaaa")
+    folder.mkdir(parents=True)
+    (folder / "instance.json").write_text(json.dumps({"release": "r1"}))
+    assert instance.still_live(paths) == "shop: instance aaaaaaaaaaaa (release r1) is live, as before."
+
+
+def test_a_unit_of_somebody_else_is_refused(tmp_path):
+    paths = Paths("shop", tmp_path)
+    paths.units.mkdir(parents=True)
+    (paths.units / paths.handle).write_text("[Service]\n")
+    with pytest.raises(instance.Refused, match=r"gunicorn-shop\.service was not made by webstack"):
+        instance.refuse_foreign_units(paths)
+
+
+def test_the_documentation_and_the_arguments_name_the_same_options():
+    def names(spec, key):
+        return {name: names(option.get(key) or {}, key) for name, option in spec.items()}
+
+    documented = yaml.safe_load(instance.DOCUMENTATION)["options"]
+    assert names(documented, "suboptions") == names(instance.ARGUMENTS, "options")
