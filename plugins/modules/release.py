@@ -69,7 +69,9 @@ options:
     elements: str
     default: []
   keep:
-    description: How many of the newest releases O(state=pruned) keeps, besides those that are in use.
+    description:
+      - How many of the newest releases O(state=pruned) keeps, besides those that are in use.
+      - With O(state=present) it only decides RV(prunable).
     type: int
     default: 5
   uv:
@@ -155,6 +157,10 @@ revision:
   description: The commit of O(source.git); null for O(source.path).
   returned: when O(state=present)
   type: str
+prunable:
+  description: Whether O(state=pruned) may have something to remove once this release is live.
+  returned: when O(state=present)
+  type: bool
 steps:
   description: What was done, in this order, and how many seconds each step took.
   returned: when O(state=present)
@@ -255,7 +261,8 @@ def present(module: AnsibleModule) -> dict[str, Any]:
     plan = make_plan(params, interpreter)
     before = pointed_release(plan.layout)
     if not plan.wants():
-        return answer(plan, changed=False)
+        excess = _release_prune.excess(plan.layout, params["keep"])
+        return answer(plan, changed=False, prunable=bool(excess.paths(plan.layout)))
     builder = Builder(params["_found"]["controller"], params["_found"]["remote_user"])
     steps = Steps()
     if not module.check_mode:
@@ -278,6 +285,7 @@ def answer(plan: Plan | None, **more: Any) -> dict[str, Any]:
         "directory": str(plan.layout.code(plan.id)) if plan else "",
         "virtualenv": str(plan.layout.virtualenv(plan.virtualenv)) if plan else "",
         "revision": plan.source.revision if plan else None,
+        "prunable": True,
         "steps": [],
         **more,
     }

@@ -245,6 +245,13 @@ def test_pruning_keeps_the_newest(host):
     assert release.pruned(host) == {"changed": False, "removed": []}
 
 
+def test_answer_tells_whether_there_is_something_to_prune(host):
+    assert [host.deploy(tree)["prunable"] for tree in "12"] == [True, True]
+    assert not release.present(host)["prunable"]
+    host.params["keep"] = 1
+    assert release.present(host)["prunable"]
+
+
 def test_pruning_an_app_that_is_not_there_changes_nothing(host):
     assert release.pruned(host) == {"changed": False, "removed": []}
 
