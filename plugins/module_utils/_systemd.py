@@ -102,6 +102,4 @@ def show_all(patterns: Iterable[str], *properties: str) -> list[dict[str, str]]:
     """Return properties of all units that match; of a pattern, the ones systemd has loaded."""
     text = systemctl("show", *patterns, *(f"--property={name}" for name in properties))
     blocks = (block.splitlines() for block in text.split("\n\n"))
-    return [
-        dict(line.split("=", 1) for line in block if "=" in line) for block in blocks if block
-    ]
+    return [dict(line.split("=", 1) for line in block if "=" in line) for block in blocks if block]
