@@ -149,6 +149,7 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Tells whether there would be a swap, and shows what would differ.
   diff_mode:
     support: full
     description: Of the environment, only the names of what changes are shown.
