@@ -9,15 +9,19 @@ import harness
 
 
 def test_installed_tarball_deploys_an_app(host, tmp_path):
-    def galaxy(*arguments, cwd):
-        subprocess.run(["ansible-galaxy", "collection", *arguments], check=True, cwd=cwd, capture_output=True)
-
-    project = tmp_path / "project"
+    project, installed = tmp_path / "project", tmp_path / "project/collections"
     project.mkdir()
+
+    def galaxy(*arguments, cwd):
+        # Without the path on which the tests have the checkout, which would count as installed.
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed)}
+        command = ["ansible-galaxy", "collection", *arguments]
+        subprocess.run(command, check=True, cwd=cwd, env=environment, capture_output=True)
+
     galaxy("build", "--output-path", str(tmp_path), cwd=harness.ROOT)
     (tarball,) = tmp_path.glob("webstack-python-*.tar.gz")
-    installed = project / "collections"
     galaxy("install", "--no-deps", str(tarball), "-p", str(installed), cwd=project)
+    assert (installed / "ansible_collections/webstack/python/MANIFEST.json").exists()
 
     # The connection plugin comes from where the tests have theirs; the collection does not.
     elsewhere = tmp_path / "connections/ansible_collections"
