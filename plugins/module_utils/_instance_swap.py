@@ -49,7 +49,7 @@ from ansible_collections.webstack.python.plugins.module_utils._probe import (
     wait_until_healthy,
 )
 
-JOURNAL_LINES = 40
+JOURNAL_LINES = 80  # a traceback through Gunicorn alone has 40
 
 
 class Refused(Exception):

@@ -30,6 +30,7 @@ def test_broken_directive_is_refused_and_leaves_the_tree(pair):
 
 def test_directive_that_fails_only_at_reload_is_taken_back(pair):
     host = pair.host
+    pair.deploy(pair.alpha()).succeeded()
     host.sh("systemd-run --unit=squatter python3 -m http.server 8099 --bind 127.0.0.1")
     host.sh("timeout 20 sh -c 'until ss -Hlnt | grep -q :8099; do sleep 0.1; done'")
     try:

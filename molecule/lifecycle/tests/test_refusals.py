@@ -10,15 +10,15 @@ import pytest
 BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
     "raises at import": (
         {"prelude": 'raise RuntimeError("no such table: settings")'},
-        ["Traceback", "web.py", "RuntimeError: no such table: settings", "still serves"],
+        ["Traceback", "web.py", "RuntimeError: no such table: settings", "is live, as before"],
     ),
     "answers 500": (
         {"status": "500 Internal Server Error"},
-        ["/healthz", "500", '"text": "broken"', "still serves"],
+        ["/healthz", "500", '"text": "broken"', "is live, as before"],
     ),
     "dependency does not exist": (
         {"requirements": "there-is-no-such-distribution-webstack==9.9\n"},
-        ["there-is-no-such-distribution-webstack", "still serves"],
+        ["there-is-no-such-distribution-webstack was not found", "stays the one to run"],
     ),
 }
 

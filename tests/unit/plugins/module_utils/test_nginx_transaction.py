@@ -138,11 +138,11 @@ def test_second_run_changes_nothing_and_asks_nothing(server):
     assert snapshot(server.layout) == before
 
 
-def test_live_and_previous_trees_are_kept(server):
+def test_only_the_live_tree_is_kept(server):
     for text in ("1", "2", "3"):
         run(server, {"http.conf": text})
     kept = {(path / "http.conf").read_text() for path in server.layout.trees.iterdir()}
-    assert kept == {"2", "3"}
+    assert kept == {"3"}
 
 
 def test_warnings_of_nginx_reach_the_user(server):
