@@ -163,7 +163,7 @@ class Transaction:
         outcome.reloaded = state.active
         tree.write_mark(self.layout, self.wanted.digest)
         if differs:
-            tree.prune(self.layout, keep=name)
+            tree.prune(self.layout, keep=[name])
 
     def _change_unit(self) -> None:
         """Put the drop-in in place; it takes effect without a restart."""

@@ -295,10 +295,11 @@ def write_mark(layout: Layout, digest: str) -> None:
     _write(layout.mark, f"{digest}\n")
 
 
-def prune(layout: Layout, keep: str | None) -> None:
-    """Remove all trees but the one named, and what a killed run left half-written."""
+def prune(layout: Layout, keep: Iterable[str | None]) -> None:
+    """Remove all trees but those named, and what a killed run left half-written."""
+    kept = set(keep)
     for path in layout.trees.glob("*"):
-        if path.name != keep and TREE_NAME.match(path.name):
+        if path.name not in kept and TREE_NAME.match(path.name):
             shutil.rmtree(path)
     for path in layout.trees.glob(".*.partial"):
         shutil.rmtree(path)
