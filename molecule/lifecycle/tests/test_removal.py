@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # What is named after the app, anywhere but in caches, logs and temporary files.
 TRACES = (
-    r"find / -xdev \( -path /proc -o -path /var/log/journal -o -path '/var/cache/*' -o -path /root"
+    r"find / /run -xdev \( -path /proc -o -path /var/log/journal -o -path '/var/cache/*' -o -path /root"
     r" -o -path /tmp \) -prune -o -name '*alpha*' -not -path '/usr/*' -print"
 )
 

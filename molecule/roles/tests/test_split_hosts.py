@@ -6,47 +6,58 @@ import json
 import subprocess
 
 import harness
+import pytest
 
 
-def test_proxy_reaches_the_app_of_another_host(tmp_path):
-    back, front = (harness.Host(name, tmp_path) for name in harness.host_names())
+@pytest.fixture
+def hosts(tmp_path):
+    """The app's host and the proxy's."""
+    return tuple(harness.Host(name, tmp_path) for name in harness.host_names())
+
+
+@pytest.fixture
+def play(hosts, tmp_path):
+    """Return a function that runs site.yml over both hosts, with the app at a port."""
+    back, front = hosts
     hostvars = harness.inventory()["_meta"]["hostvars"]
-    address = back.sh("hostname -i").split()[0]
-    inventory = tmp_path / "hosts.json"
-    inventory.write_text(
-        json.dumps(
-            {
-                "all": {
-                    "hosts": {
-                        back.name: {**hostvars[back.name], "webstack_address": address},
-                        front.name: hostvars[front.name],
-                    }
-                },
-                "app_servers": {"hosts": {back.name: None}},
-                "proxies": {"hosts": {front.name: None}},
-            }
-        )
-    )
-    app = harness.entry("far", harness.write_app(tmp_path / "far"), listen="0.0.0.0:8400")
-    app["nginx"] = {"domains": ["far.test"]}
-    extra = tmp_path / "extra.json"
-    extra.write_text(json.dumps({"python_apps": [app]}))
-    command = ["ansible-playbook", "-i", str(inventory), "-e", f"@{extra}", "playbooks/site.yml"]
+    address = {"webstack_address": back.sh("hostname -i").split()[0]}
+    groups = {
+        "all": {"hosts": {back.name: {**hostvars[back.name], **address}, front.name: hostvars[front.name]}},
+        "app_servers": {"hosts": {back.name: None}},
+        "proxies": {"hosts": {front.name: None}},
+    }
+    inventory, extra = tmp_path / "hosts.json", tmp_path / "extra.json"
+    inventory.write_text(json.dumps(groups))
+    source = harness.write_app(tmp_path / "far")
 
-    def play(*options):
-        return subprocess.run(
-            [*command, *options],
+    def run(port, *options):
+        app = harness.entry("far", source, listen=f"0.0.0.0:{port}", nginx={"domains": ["far.test"]})
+        extra.write_text(json.dumps({"python_apps": [app]}))
+        done = subprocess.run(
+            ["ansible-playbook", "-i", str(inventory), "-e", f"@{extra}", *options, "playbooks/site.yml"],
             check=False,
             capture_output=True,
             text=True,
             cwd=harness.ROOT,
             timeout=harness.RUN_SECONDS,
         )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
-    run = play()
-    assert run.returncode == 0, run.stdout
+    return run
+
+
+def test_proxy_reaches_the_app_of_another_host(hosts, play):
+    back, front = hosts
+    play(8400)
     assert front.answer(host="far.test")["text"] == "one"
     # A run for the proxy alone knows the apps without having asked their host.
-    run = play("--limit", front.name)
-    assert run.returncode == 0, run.stdout
+    play(8400, "--limit", front.name)
     assert front.answer(host="far.test")["text"] == "one"
+
+    # A run for the app's host alone leaves the address that the proxy still asks.
+    assert f"this run left out {front.name}" in play(8401, "--limit", back.name)
+    assert front.answer(host="far.test")["text"] == "one"
+    play(8401)
+    assert front.answer(host="far.test")["text"] == "one"
+    assert ":8400 " not in back.sh("ss -Hlnt")
