@@ -184,6 +184,11 @@ class Host:
             f" find {names} -type f -print0 | sort -z | xargs -0 -r sha256sum) | sha256sum"
         )
 
+    def units(self) -> list[str]:
+        """Return the collection's units that systemd knows, each with its state."""
+        lines = self.sh("systemctl list-units --all --plain --no-legend 'gunicorn-*'").splitlines()
+        return sorted(" ".join(line.split()[:4]) for line in lines)
+
     def master(self, app: str) -> int:
         """Return the pid of the live Gunicorn master of an app."""
         instance = self.instance(app)

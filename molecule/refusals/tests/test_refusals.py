@@ -27,14 +27,14 @@ BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
 def test_broken_release_is_refused_without_a_failed_request(pair, kind):
     options, words = BROKEN[kind]
     host = pair.host
-    live, units = host.instance("alpha"), host.sh("systemctl list-units --all 'gunicorn-*' --plain")
+    live, units = host.instance("alpha"), host.units()
     with host.load() as loads:
         run = pair.deploy(pair.alpha("broken", **options)).refused()
     loads[0].without_failure()
     assert [word for word in words if word not in run.message] == [], run.message
     assert host.instance("alpha") == live
     assert host.answer()["text"] == pair.text
-    assert host.sh("systemctl list-units --all 'gunicorn-*' --plain") == units, "something is left over"
+    assert host.units() == units
 
     pair.say(f"mended: {kind}")
 

@@ -1,0 +1,3 @@
+"""The two apps of the tests."""
+
+pytest_plugins = ["pair"]
