@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARKER = "Managed by webstack.python"
+LOCKS = Path("run/webstack/.lock")  # no app can have that name
 
 
 def read_text(path: Path) -> str | None:
@@ -63,16 +64,46 @@ class Locked(Exception):
     """Another run holds the lock; the text says which file."""
 
 
+def lock_path(name: str, root: Path = Path("/")) -> Path:
+    """Return the file to lock for what is named: `nginx`, or `app-` and an app's name.
+
+    root: where the host's file systems start; another one in tests.
+    """
+    return root / LOCKS / f"{name}.lock"
+
+
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Hold an exclusive flock for the block; a killed process leaves none behind.
 
-    Raises Locked at once when another process holds it.
+    The folder is made for root alone, so that nobody else can hold a run up. Whoever holds the
+    lock may delete its file. Raises Locked at once when another process holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Locked(f"another run holds {path}; wait for it to end, then run again") from None
-        yield
+    _make_lock_folder(path.parent)
+    while True:
+        with path.open("a", encoding="utf-8") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Locked(f"another run holds {path}; wait for it to end, then run again") from None
+            if not _is_open(path, handle.fileno()):
+                # Its holder deleted it just before: the next run would lock another file.
+                continue
+            yield
+            return
+
+
+def _make_lock_folder(folder: Path) -> None:
+    if not folder.parent.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Nginx passes through it to the apps' sockets, whatever the umask.
+        folder.parent.chmod(0o755)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _is_open(path: Path, descriptor: int) -> bool:
+    """Tell whether a path still leads to the file that is open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -14,7 +14,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.module_utils._files import read_text, write_text
+from ansible_collections.webstack.python.plugins.module_utils._files import (
+    lock_path,
+    read_text,
+    write_text,
+)
 
 MANAGED_BY = "webstack.python"
 # Counted up when the same inputs shall give another tree on the host, so that releases are built anew.
@@ -76,7 +80,7 @@ class Layout:
     @property
     def lock(self) -> Path:
         """The file on which builds and swaps of this app exclude each other."""
-        return Path("/run/lock") / f"webstack-{self.app}.lock"
+        return lock_path(f"app-{self.app}")
 
     def release(self, identity: str) -> Path:
         """Return the directory of a release."""

@@ -129,13 +129,12 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _nginx_tree,
     _systemd,
 )
-from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock
+from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, lock_path
 from ansible_collections.webstack.python.plugins.module_utils._nginx_transaction import (
     Refused,
     Transaction,
 )
 
-LOCK = Path("/run/lock/webstack-nginx.lock")
 # The action plugin hands over the rendered files in the place of the templates.
 ARGUMENTS = {
     "files": {"type": "dict", "required": True},
@@ -169,7 +168,7 @@ def main() -> None:
         if module.check_mode:
             outcome = transaction.run(check=True)
         else:
-            with lock(LOCK):
+            with lock(lock_path("nginx")):
                 outcome = transaction.run(check=False)
     except FAILURES as failure:
         module.fail_json(msg=str(failure))
