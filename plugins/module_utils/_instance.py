@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.webstack.python.plugins.module_utils._files import MARKER
+from ansible_collections.webstack.python.plugins.module_utils._files import MARKER, lock_path
 
 ID = re.compile(r"[0-9a-f]{12}")
 UNIT_OF_INSTANCE = re.compile(r"@(check-)?(?P<id>[0-9a-f]{12})\.(service|socket)$")
@@ -65,7 +65,7 @@ class Paths:
     @property
     def lock(self) -> Path:
         """The file that a run locks."""
-        return self.root / "run/lock" / f"webstack-{self.app}.lock"
+        return lock_path(f"app-{self.app}", self.root)
 
     @property
     def target(self) -> str:
@@ -79,8 +79,11 @@ class Paths:
 
     @property
     def mover(self) -> str:
-        """The unit that takes the handle's place for a socket that is new beside an old one."""
-        return f"gunicorn-{self.app}-moving.service"
+        """The unit that takes the handle's place for a socket that is new beside an old one.
+
+        Its name is that of no instance, and with the @ that of no other app's handle.
+        """
+        return f"gunicorn-{self.app}@moving.service"
 
     @property
     def record(self) -> Path:
@@ -103,6 +106,11 @@ class Paths:
     def check_unit(self, instance: str, kind: str) -> str:
         """Name the unit of an instance's rehearsal."""
         return f"gunicorn-{self.app}@check-{instance}.{kind}"
+
+    @property
+    def public_node(self) -> Path:
+        """The node of the public unix socket."""
+        return self.sockets / "http.sock"
 
     def public_socket(self, listen: str) -> str:
         """Name the unit of a public socket; each address has its own."""
@@ -176,6 +184,25 @@ class Instance:
     own: tuple[File, ...]
     check: tuple[File, ...]
     shared: tuple[File, ...]
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may open a unix socket. group: empty for the user's own."""
+
+    user: str
+    group: str
+    mode: int
+
+
+def public_access(paths: Paths, wanted: Instance) -> Access | None:
+    """Return who is to open the public socket, as its unit says; None where that is no unix socket."""
+    for file in wanted.shared:
+        if file.path.name == paths.public_socket("unix"):
+            said = dict(re.findall(r"^Socket(User|Group|Mode)=(.+)$", file.text, re.MULTILINE))
+            # What systemd takes where the unit says nothing.
+            return Access(said.get("User", "root"), said.get("Group", ""), int(said.get("Mode", "0666"), 8))
+    return None
 
 
 def build(

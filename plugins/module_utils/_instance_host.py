@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import ipaddress
 import json
 import os
+import pwd
 import re
+import stat
 import struct
 import subprocess
 from collections.abc import Iterable
@@ -20,9 +23,11 @@ from ansible_collections.webstack.python.plugins.module_utils._files import is_o
 from ansible_collections.webstack.python.plugins.module_utils._instance import (
     ID,
     UNIT_OF_INSTANCE,
+    Access,
     Instance,
     Paths,
     Release,
+    public_access,
     recorded_instance,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_plan import Observed, Unit
@@ -36,15 +41,43 @@ def read_release(directory: Path, virtualenv: Path) -> Release:
     directory, virtualenv = directory.resolve(), virtualenv.resolve()
     if not directory.is_dir():
         raise ValueError(f"{directory}: there is no such directory; build the release first")
-    if not (virtualenv / "bin/python").exists():
-        raise ValueError(f"{virtualenv}: there is no virtualenv with a working bin/python")
-    return Release(
-        directory=directory,
-        virtualenv=virtualenv,
-        interpreters=tuple(_interpreters(virtualenv / "bin/python")),
-        gunicorn=_gunicorn_version(virtualenv),
-        pythonpath=tuple(path for path in (directory, directory / "src") if path.is_dir()),
+    interpreters, gunicorn = _read_virtualenv(virtualenv)
+    return Release(directory, virtualenv, interpreters, gunicorn, _pythonpath(directory))
+
+
+def live_release(paths: Paths) -> Release | None:
+    """Return what the live instance runs; None where there is none, or its files are gone."""
+    record = read_records(paths).get(recorded_instance(read_text(paths.record)) or "", {})
+    try:
+        return read_release(Path(record["directory"]), Path(record["virtualenv"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def foresee_release(directory: Path, virtualenv: Path, live: Release | None) -> Release:
+    """Describe a release of which not all is built yet; what is missing is taken to be as in the live one."""
+    directory, virtualenv = directory.resolve(), virtualenv.resolve()
+    live = live or Release(directory, virtualenv, (), "0", (directory,))
+    try:
+        interpreters, gunicorn = _read_virtualenv(virtualenv)
+    except ValueError:
+        interpreters, gunicorn = live.interpreters, live.gunicorn
+    pythonpath = _pythonpath(directory) or tuple(
+        directory / path.relative_to(live.directory) for path in live.pythonpath
     )
+    return Release(directory, virtualenv, interpreters, gunicorn, pythonpath)
+
+
+def _pythonpath(directory: Path) -> tuple[Path, ...]:
+    return tuple(path for path in (directory, directory / "src") if path.is_dir())
+
+
+def _read_virtualenv(virtualenv: Path) -> tuple[tuple[Path, ...], str]:
+    """Return the prefixes of its interpreters and its Gunicorn's version. Raises ValueError."""
+    python = virtualenv / "bin/python"
+    if not python.exists():
+        raise ValueError(f"{virtualenv}: there is no virtualenv with a working bin/python")
+    return tuple(_interpreters(python)), _gunicorn_version(virtualenv)
 
 
 def _interpreters(link: Path) -> Iterable[Path]:
@@ -88,7 +121,28 @@ def observe(paths: Paths, wanted: Instance, current: Path | None) -> Observed:
         units=read_units(paths, sockets),
         enabled=paths.enabled.is_symlink(),
         current=current is None or live is None or _leads_to(current, records.get(live, {})),
+        access=_has_access(paths, public_access(paths, wanted)),
     )
+
+
+def _has_access(paths: Paths, access: Access | None) -> bool:
+    """Tell whether the public unix socket, where there is one, has the owner and mode it should."""
+    try:
+        node = paths.public_node.stat()
+    except FileNotFoundError:
+        return True
+    if access is None:
+        return True
+    try:
+        return (node.st_uid, node.st_gid, stat.S_IMODE(node.st_mode)) == (*owner(access), access.mode)
+    except KeyError:
+        return False
+
+
+def owner(access: Access) -> tuple[int, int]:
+    """Return the uid and gid that systemd would give the socket. Raises KeyError for unknown names."""
+    account = pwd.getpwnam(access.user)
+    return account.pw_uid, grp.getgrnam(access.group).gr_gid if access.group else account.pw_gid
 
 
 def _leads_to(current: Path, record: dict[str, Any]) -> bool:

@@ -49,7 +49,8 @@ class Observed:
     rehearsals. litter: files that were never given their names. public_sockets: unit files of
     public sockets. texts: of all files that the wanted instance has. units: those of systemd's
     that it has loaded. enabled: whether the app starts at boot. current: whether the link
-    `current` is as the live instance wants it.
+    `current` is as the live instance wants it. access: whether the public unix socket, where
+    there is one, has the owner and mode that its unit wants.
     """
 
     live: str | None
@@ -62,6 +63,7 @@ class Observed:
     units: Mapping[str, Unit]
     enabled: bool
     current: bool
+    access: bool
 
     def unit(self, name: str) -> Unit:
         """Return a unit; one that systemd has not loaded is down."""
@@ -77,7 +79,8 @@ class Plan:
     them. reload: systemd has not read the record. rewrite: files of the live instance to write
     again. restart: the live instance may run with what was edited. shared: shared files to
     write. revive: units that should run and do not. enable: the link for the boot is missing.
-    relink: `current` is wrong. swap: the live instance is not the wanted one. drop: instances
+    relink: `current` is wrong. admit: the open public unix socket has another owner or mode than
+    its unit wants. swap: the live instance is not the wanted one. drop: instances
     beyond those to keep. leave: public sockets that the app no longer wants.
     """
 
@@ -91,6 +94,7 @@ class Plan:
     revive: tuple[str, ...]
     enable: bool
     relink: bool
+    admit: bool
     swap: bool
     drop: tuple[str, ...]
     leave: tuple[str, ...]
@@ -99,7 +103,7 @@ class Plan:
     def repairs(self) -> bool:
         """Tell whether there is anything to put right before a swap, or instead of one."""
         ahead = (self.strays, self.debris, self.litter, self.reload, self.revive)
-        instead = (self.rewrite, self.shared, self.enable, self.relink)
+        instead = (self.rewrite, self.shared, self.enable, self.relink, self.admit)
         return any(ahead) or (not self.swap and any(instead))
 
     @property
@@ -128,6 +132,7 @@ def decide(paths: Paths, wanted: Instance, observed: Observed, listen: str, keep
         revive=_revive(paths, observed, live, public) if live else (),
         enable=not observed.enabled,
         relink=not observed.current,
+        admit=not observed.access,
         swap=swap,
         drop=() if swap else beyond(observed.records, keep, live),
         leave=tuple(unit for unit in observed.public_sockets if unit != public),
@@ -170,6 +175,8 @@ def describe_repairs(paths: Paths, observed: Observed, plan: Plan) -> list[str]:
     lost = [file.path for file in plan.shared if observed.texts.get(file.path) is None]
     if observed.live is not None:
         said += [f"wrote {path} again" for path in lost if path.name in (paths.handle, paths.target)]
+    if plan.admit and not any(paths.is_public_socket(file.path.name) for file in plan.shared):
+        said.append(f"gave {paths.public_node} its owner and mode again")
     if plan.reload:
         said.append("let systemd read the record of what is live")
     said += [f"started {name}, which was down" for name in plan.revive]

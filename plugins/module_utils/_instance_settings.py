@@ -39,20 +39,23 @@ def complaints(virtualenv: Path, settings: Mapping[str, Any], uid: int, gid: int
     """
     if not settings:
         return []
-    done = subprocess.run(
-        [str(virtualenv / "bin/python"), "-I", "-c", SCRIPT],
-        input=json.dumps(settings),
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=TIMEOUT,
-        cwd="/",
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-        user=uid,
-        group=gid,
-        extra_groups=[],
-    )
+    try:
+        done = subprocess.run(
+            [str(virtualenv / "bin/python"), "-I", "-c", SCRIPT],
+            input=json.dumps(settings),
+            check=False,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            user=uid,
+            group=gid,
+            extra_groups=[],
+        )
+    except subprocess.TimeoutExpired:
+        return [f"{virtualenv}: its Gunicorn, asked about settings, gave no answer within {TIMEOUT} s"]
     if done.returncode != 0:
         return [f"{virtualenv}: its Gunicorn cannot be asked about settings: {done.stderr.strip()}"]
     found: list[str] = json.loads(done.stdout)

@@ -15,7 +15,7 @@ import pwd
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,22 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     Instance,
     Paths,
     live_record,
+    public_access,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_host import (
     held_inodes,
     is_running,
     listening_inodes,
+    owner,
     read_records,
+    read_units,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
     Observed,
     Plan,
     beyond,
 )
+from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask
 from ansible_collections.webstack.python.plugins.module_utils._probe import (
     Health,
     Unhealthy,
@@ -62,7 +66,8 @@ class Swap:
 
     account: the app's user. listen: the public address. current: the link that follows
     the live instance, None for none. record: what instance.json says of the wanted instance.
-    keep: how many instances stay. steps: what was done, and the seconds it took.
+    keep: how many instances stay. secrets: values that no message may show. steps: what was
+    done, and the seconds it took.
     """
 
     paths: Paths
@@ -75,6 +80,7 @@ class Swap:
     current: Path | None
     record: Mapping[str, Any]
     keep: int
+    secrets: frozenset[str] = frozenset()
     steps: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self, settle: bool) -> None:
@@ -83,10 +89,18 @@ class Swap:
         Raises Refused where the wanted instance is no good, and SystemdError or OSError where
         the host is not.
         """
+        if self.plan.admit:
+            # One that is not on this host is refused before anything is done.
+            self._public_owner()
         if self.plan.repairs:
             with self._step("repair"):
                 self._repair()
         if self.plan.swap:
+            if self.plan.repairs:
+                # The repair stopped and started units.
+                self.observed = replace(
+                    self.observed, units=read_units(self.paths, self.observed.public_sockets)
+                )
             try:
                 with self._step("rehearse"):
                     self._rehearse()
@@ -132,6 +146,7 @@ class Swap:
             self._enable()
         if plan.relink:
             self._relink()
+        self._admit()
         if live and plan.restart:
             _systemd.systemctl("restart", self.paths.unit(live, "service"))
         if live and (plan.restart or plan.revive):
@@ -211,7 +226,9 @@ class Swap:
         shown = _systemd.show(service, "MainPID", "InvocationID")
         pid = int(shown["MainPID"])
         try:
-            wait_until_healthy(socket, self.health, lambda: is_running(pid))
+            wait_until_healthy(
+                socket, self.health, lambda: is_running(pid), lambda text: mask(text, self.secrets)
+            )
         except Unhealthy as error:
             raise self._refusal(phase, str(error), service, shown["InvocationID"], instance) from None
 
@@ -255,6 +272,7 @@ class Swap:
         self.paths.record.parent.mkdir(exist_ok=True)
         write_text(self.paths.record, live_record(self.paths, self.wanted.id))
         _systemd.daemon_reload()
+        self._admit()
         self._relink()
         self._enable()
         units = (self.paths.handle, self.paths.target)
@@ -305,6 +323,23 @@ class Swap:
     def _write(self, file: File) -> None:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(file.path, file.text, file.mode, gid=self.account.pw_gid if file.group else 0)
+
+    def _admit(self) -> None:
+        """Give the open public socket its owner and mode: systemd does so only when it opens one."""
+        access = public_access(self.paths, self.wanted)
+        if self.plan.admit and access and self.paths.public_node.exists():
+            os.chown(self.paths.public_node, *self._public_owner())
+            self.paths.public_node.chmod(access.mode)
+
+    def _public_owner(self) -> tuple[int, int]:
+        access = public_access(self.paths, self.wanted)
+        try:
+            return owner(access) if access else (0, 0)
+        except KeyError:
+            raise Refused(
+                f"{self.paths.app}: gunicorn_socket_user '{access and access.user}' is no unix user of this "
+                "host; install the web server first"
+            ) from None
 
     def _relink(self) -> None:
         if self.current is None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BODY_LIMIT = 500  # characters of an answer that a message shows
+BODY_READ = 64 * 1024  # bytes of it that are read, so that a secret is seen whole before the cut
 PAUSE = 0.02  # seconds between two attempts, and between two looks at the process
 UNAVAILABLE = 503
 
@@ -72,20 +73,23 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def wait_until_healthy(path: Path, health: Health, alive: Callable[[], bool]) -> Answer:
+def wait_until_healthy(
+    path: Path, health: Health, alive: Callable[[], bool], hide: Callable[[str], str] = str
+) -> Answer:
     """Ask until a good answer comes, and return it.
 
     A refused connection, a broken one or a 503 is asked again until the timeout; any other
     status is final at once, and so is the end of the process.
 
     path: the app's unix socket. alive: tells whether the process that should answer still runs.
+    hide: takes out of a body what nobody may see; it gets the body before that is cut short.
     Raises Unhealthy.
     """
     deadline = time.monotonic() + health.timeout
     last = "no answer"
     while True:
         try:
-            answer = _ask(path, health, alive, deadline)
+            answer = _ask(path, health, alive, deadline, hide)
         except _NotYet as error:
             last = str(error)
         else:
@@ -101,7 +105,9 @@ def wait_until_healthy(path: Path, health: Health, alive: Callable[[], bool]) ->
         time.sleep(PAUSE)
 
 
-def _ask(path: Path, health: Health, alive: Callable[[], bool], deadline: float) -> Answer:
+def _ask(
+    path: Path, health: Health, alive: Callable[[], bool], deadline: float, hide: Callable[[str], str]
+) -> Answer:
     connection = _UnixConnection(path, timeout=max(deadline - time.monotonic(), PAUSE))
     try:
         connection.request(
@@ -118,9 +124,8 @@ def _ask(path: Path, health: Health, alive: Callable[[], bool], deadline: float)
         )
         _wait_for_bytes(connection.sock, alive, deadline)
         response = connection.getresponse()
-        # A character takes at most 4 bytes.
-        body = response.read(4 * BODY_LIMIT).decode("utf-8", "replace")
-        return Answer(response.status, body[:BODY_LIMIT])
+        body = response.read(BODY_READ).decode("utf-8", "replace")
+        return Answer(response.status, hide(body)[:BODY_LIMIT])
     except (OSError, http.client.HTTPException) as error:
         raise _NotYet(str(error) or type(error).__name__) from None
     finally:

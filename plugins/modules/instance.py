@@ -235,6 +235,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_plan imp
     decide,
     describe_repairs,
 )
+from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
 from ansible_collections.webstack.python.plugins.module_utils._instance_settings import complaints
 from ansible_collections.webstack.python.plugins.module_utils._instance_sizing import (
     Workers,
@@ -245,8 +246,6 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_sizing i
 from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, Swap
 from ansible_collections.webstack.python.plugins.module_utils._probe import Health
 
-# A shorter value than a secret can have would blot out every "1" or "true" of a message.
-SHORTEST_SECRET = 8
 ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 HEALTH_OPTIONS: dict[str, Any] = {
@@ -305,7 +304,7 @@ def hide_environment(module: AnsibleModule) -> dict[str, str]:
     """Take the environment out of all that the module will show, and return it."""
     env = {name: str(value) for name, value in module.params["env"].items()}
     module.params["env"] = dict.fromkeys(env, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
-    module.no_log_values = {value for value in env.values() if len(value) >= SHORTEST_SECRET}
+    module.no_log_values = set(secrets_of(env))
     return env
 
 
@@ -339,8 +338,7 @@ class Present:
         except ValueError:
             if not self.module.check_mode:
                 raise
-        # Not built yet: what is known of it is enough to say that it will be a change.
-        return _instance.Release(directory, virtualenv, (), "0", (directory,))
+        return _instance_host.foresee_release(directory, virtualenv, _instance_host.live_release(self.paths))
 
     def _size_workers(self) -> Workers:
         return size_workers(
@@ -388,6 +386,7 @@ class Present:
             current=self.current,
             record=self._record(),
             keep=self.params["keep"],
+            secrets=secrets_of(self.env),
         )
         swap.run(settle=self.params["settle"])
         return swap.steps
@@ -519,8 +518,10 @@ def main() -> None:
         else:
             with lock(paths.lock):
                 result = run(module, env)
+                if module.params["state"] == "absent":
+                    paths.lock.unlink()
     except (Refused, Locked, Terminated, _systemd.SystemdError, ValueError, OSError) as error:
-        module.fail_json(msg=f"{error}\n{still_live(paths)}")
+        module.fail_json(msg=mask(f"{error}\n{still_live(paths)}", module.no_log_values))
     module.exit_json(**result)
 
 

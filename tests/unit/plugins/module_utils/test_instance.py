@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.webstack.python.plugins.module_utils._files import lock_path
 from ansible_collections.webstack.python.plugins.module_utils._instance import (
+    UNIT_OF_INSTANCE,
+    Access,
     Paths,
     Release,
     Texts,
@@ -16,8 +19,10 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     encode_environment,
     identify,
     live_record,
+    public_access,
     recorded_instance,
 )
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import Layout
 
 PATHS = Paths("shop")
 TEXTS = Texts(
@@ -230,6 +235,24 @@ def test_a_path_that_a_unit_file_would_misread_is_refused(path: str) -> None:
     odd = Release(**{**vars(RELEASE), "directory": Path(path)})
     with pytest.raises(ValueError, match="a unit file takes only"):
         build(PATHS, TEXTS, odd, {}, {}, [], "unix", b"")
+
+
+def test_the_stand_in_has_a_name_that_no_app_and_no_instance_has() -> None:
+    assert PATHS.mover not in (Paths("shop-moving").handle, Paths("shop-moving").target)
+    assert "@" in PATHS.mover
+    assert not UNIT_OF_INSTANCE.search(PATHS.mover)
+
+
+def test_an_app_named_like_the_proxy_has_a_lock_of_its_own() -> None:
+    assert Paths("nginx").lock == Path("/run/webstack/.lock/app-nginx.lock")
+    assert Paths("nginx").lock == Layout("nginx").lock != lock_path("nginx")
+
+
+def test_who_may_open_a_public_socket_stands_in_its_unit() -> None:
+    texts = Texts(**{**vars(TEXTS), "public_socket": "SocketUser=www-data\nSocketMode=0600\n"})
+    unix, tcp = (build(PATHS, texts, RELEASE, {}, {}, [], listen, b"") for listen in ("unix", "[::1]:80"))
+    assert public_access(PATHS, unix) == Access("www-data", "", 0o600)
+    assert public_access(PATHS, tcp) is None
 
 
 def test_a_release_is_named_by_the_folder_of_its_code() -> None:

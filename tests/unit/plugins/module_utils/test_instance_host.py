@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _instance_host, _systemd
-from ansible_collections.webstack.python.plugins.module_utils._instance import Instance, Paths
+from ansible_collections.webstack.python.plugins.module_utils._instance import File, Instance, Paths
 
 LIVE, OLD = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 TCP = """\
@@ -122,6 +123,20 @@ def test_a_virtualenv_without_gunicorn_is_refused(tmp_path):
         _instance_host.read_release(tmp_path, venv)
 
 
+def test_a_release_that_is_not_built_is_foreseen_from_its_virtualenv_and_the_live_one(tmp_path):
+    code = tmp_path / "r1/code"
+    (code / "src").mkdir(parents=True)
+    live = _instance_host.read_release(code, virtualenv(tmp_path / "v1"))
+    same = _instance_host.foresee_release(tmp_path / "r2/code", tmp_path / "v1", live)
+    assert same.pythonpath == (tmp_path / "r2/code", tmp_path / "r2/code/src")
+    newer = virtualenv(tmp_path / "v2", gunicorn="27.1.0")
+    assert _instance_host.foresee_release(tmp_path / "r2/code", newer, live).gunicorn == "27.1.0"
+    unbuilt = _instance_host.foresee_release(tmp_path / "r2/code", tmp_path / "v3", live)
+    assert (unbuilt.gunicorn, unbuilt.interpreters) == (live.gunicorn, live.interpreters)
+    first = _instance_host.foresee_release(tmp_path / "r2/code", tmp_path / "v3", None)
+    assert first.pythonpath == (tmp_path / "r2/code",)
+
+
 def write(path: Path, text: str = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -193,6 +208,23 @@ def test_everything_about_an_app_is_read_with_one_call_to_systemd(paths, monkeyp
     assert observed.unit("gunicorn-shop.target").down
     assert observed.unit("not-loaded.service").down
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "user", "as_wanted"),
+    [("0600", "", True), ("0660", "", False), ("0600", "no-such-user", False)],
+)
+def test_the_open_public_socket_is_compared_with_its_unit(paths, monkeypatch, mode, user, as_wanted):
+    monkeypatch.setattr(_systemd, "show_all", lambda *_: [])
+    write(paths.public_node)
+    paths.public_node.chmod(0o600)
+    account = pwd.getpwuid(os.getuid())
+    os.chown(paths.public_node, -1, account.pw_gid)
+    text = f"[Socket]\nSocketUser={user or account.pw_name}\nSocketMode={mode}\n"
+    unit = File(paths.units / "gunicorn-shop.socket", text, 0o644)
+    assert _instance_host.observe(paths, Instance(LIVE, (), (), (unit,)), None).access == as_wanted
+    paths.public_node.unlink()
+    assert _instance_host.observe(paths, Instance(LIVE, (), (), (unit,)), None).access
 
 
 def test_a_link_that_leads_elsewhere_is_not_current(paths, monkeypatch):

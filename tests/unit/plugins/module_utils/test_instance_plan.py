@@ -51,6 +51,7 @@ CONVERGED = Observed(
     },
     enabled=True,
     current=True,
+    access=True,
 )
 FRESH = Observed(
     live=None,
@@ -63,6 +64,7 @@ FRESH = Observed(
     units={},
     enabled=False,
     current=True,
+    access=True,
 )
 
 
@@ -83,6 +85,12 @@ def test_nothing_is_done_where_all_is_as_wanted():
     assert not plan.changes
     assert not repairs(CONVERGED)
     assert not plan.leave
+
+
+def test_an_open_socket_with_another_owner_is_put_right():
+    other = replace(CONVERGED, access=False)
+    assert planned(other).changes
+    assert repairs(other) == ["gave /run/webstack/shop/http.sock its owner and mode again"]
 
 
 def test_another_comment_at_the_top_is_no_change():

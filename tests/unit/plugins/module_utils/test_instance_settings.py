@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.webstack.python.plugins.module_utils import _instance_settings
 from ansible_collections.webstack.python.plugins.module_utils._instance_settings import complaints
 
 STAND_IN = """
@@ -65,6 +66,14 @@ def test_every_complaint_comes_at_once_in_gunicorns_words(virtualenv):
 def test_no_settings_cost_no_process(virtualenv, monkeypatch):
     monkeypatch.setattr(subprocess, "run", None)
     assert ask(virtualenv, {}) == []
+
+
+def test_a_gunicorn_that_does_not_answer_is_told(virtualenv, monkeypatch):
+    monkeypatch.setattr(_instance_settings, "TIMEOUT", 0.2)
+    for path in virtualenv.glob("lib/*/site-packages/gunicorn/config.py"):
+        path.write_text("import time\ntime.sleep(30)\n")
+    (complaint,) = ask(virtualenv, {"timeout": 5})
+    assert complaint == f"{virtualenv}: its Gunicorn, asked about settings, gave no answer within 0.2 s"
 
 
 def test_a_gunicorn_that_cannot_be_asked_is_told(virtualenv):

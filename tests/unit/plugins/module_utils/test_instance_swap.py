@@ -16,6 +16,7 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _systemd,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance import (
+    Access,
     File,
     Instance,
     Paths,
@@ -272,6 +273,51 @@ def test_a_public_socket_that_is_down_is_opened_with_its_handle_stopped(host):
     assert host.calls[0] == f"stop {host.paths.handle} [live: {NEW}]"
     started = next(call for call in host.calls if call.startswith("start"))
     assert "gunicorn-shop.socket" in started
+
+
+def test_a_socket_that_the_repair_opened_is_not_opened_again(host, monkeypatch):
+    make_live(host)
+    opened = list(host.units)
+    host.units = [unit("gunicorn-shop.socket", "failed"), *opened[1:]]
+
+    def run(*command: str, **options: object) -> _systemd.Completed:
+        if command[:2] == ("systemctl", "start"):
+            host.units = opened
+        return host.run(*command, **options)
+
+    monkeypatch.setattr(_systemd, "run", run)
+    swap(host)
+    assert f"start gunicorn-shop.socket [live: {OLD}]" not in host.calls
+    assert not list(host.paths.runtime_units.iterdir())
+
+
+@pytest.mark.parametrize("live", [NEW, OLD], ids=["no other change", "with a swap"])
+def test_an_open_socket_gets_the_owner_and_mode_of_its_unit(host, monkeypatch, live):
+    make_live(host, live)
+    for file in wanted(host.paths).own if live == NEW else ():
+        file.path.write_text(file.text)
+    owners = []
+    monkeypatch.setattr(os, "chown", lambda path, *owner: owners.append((path, owner)))
+    node = host.paths.public_node
+    node.parent.mkdir(parents=True)
+    node.touch(0o600)
+    swap(host)
+    assert (node, (0, 0)) in owners
+    assert node.stat().st_mode & 0o777 == 0o666
+
+
+def test_an_owner_that_is_not_there_is_refused_before_anything_is_done(host, monkeypatch):
+    make_live(host)
+    host.paths.public_node.parent.mkdir(parents=True)
+    host.paths.public_node.touch(0o600)
+    monkeypatch.setattr(
+        _instance_swap, "public_access", lambda *_: Access(user="no-such-user", group="", mode=0o600)
+    )
+    before = tree(host.paths.root)
+    with pytest.raises(_instance_swap.Refused, match="'no-such-user' is no unix user of this host"):
+        swap(host)
+    assert tree(host.paths.root) == before
+    assert not host.calls
 
 
 def test_an_address_that_was_left_is_closed_when_it_is_settled(host):

@@ -96,6 +96,14 @@ def test_a_long_answer_is_cut(path):
     assert str(refused.value).count("é") == 500
 
 
+def test_a_secret_across_the_cut_is_hidden_whole(path):
+    body = "x" * 495 + "hunter2hunter2"
+    with serving(path, lambda _: (500, body)), pytest.raises(Unhealthy) as refused:
+        wait_until_healthy(path, Health(), alive, lambda text: text.replace("hunter2hunter2", "***"))
+    assert "x***" in str(refused.value)
+    assert "hunt" not in str(refused.value)
+
+
 def test_503_is_asked_again(path):
     answers = iter([503, 503, 200])
     with serving(path, lambda _: (next(answers), "")) as seen:

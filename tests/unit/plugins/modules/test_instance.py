@@ -7,6 +7,7 @@ import types
 
 import pytest
 import yaml
+from ansible_collections.webstack.python.plugins.module_utils import _instance, _systemd
 from ansible_collections.webstack.python.plugins.module_utils._instance import Paths, live_record
 from ansible_collections.webstack.python.plugins.modules import instance
 
@@ -57,6 +58,60 @@ def test_a_unit_of_somebody_else_is_refused(tmp_path):
     (paths.units / paths.handle).write_text("[Service]\n")
     with pytest.raises(instance.Refused, match=r"gunicorn-shop\.service was not made by webstack"):
         instance.refuse_foreign_units(paths)
+
+
+def test_check_mode_shows_of_a_pending_code_change_only_the_release(tmp_path, monkeypatch):
+    paths = Paths("shop", tmp_path)
+    srv = tmp_path / "srv"
+    (srv / "r1/code/src").mkdir(parents=True)
+    (srv / "venv/bin").mkdir(parents=True)
+    (srv / "venv/bin/python").symlink_to("/usr/bin/python3")
+    (srv / "venv/lib/python3.11/site-packages/gunicorn-27.0.1.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(_instance, "Paths", lambda _: paths)
+    monkeypatch.setattr(_systemd, "show_all", lambda *_: [])
+    texts = dict.fromkeys(instance.FILES, "")
+    texts["config"] = "keepalive = __KEEPALIVE__\n"
+    texts["service"] = (
+        "Environment=WEBSTACK_RELEASE=__RELEASE__\n"
+        "Environment=PYTHONPATH=__PYTHONPATH__\n"
+        "ExecStart=__VIRTUALENV__/bin/gunicorn\n"
+        "BindReadOnlyPaths=__READ_ONLY_PATHS__\n"
+    )
+    shown = module(
+        name="shop",
+        directory=str(srv / "r1/code"),
+        virtualenv=str(srv / "venv"),
+        current=None,
+        planned={},
+        listen="unix",
+        settle=False,
+        keep=5,
+        workers="2",
+        worker_class="gthread",
+        memory_max="",
+        files=texts,
+    )
+    shown.check_mode = True
+    live = instance.Present(shown, {})
+    for file in (*live.wanted.own, *live.wanted.shared):
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        file.path.write_text(file.text)
+    record = {"directory": str(srv / "r1/code"), "virtualenv": str(srv / "venv")}
+    (paths.instance(live.wanted.id) / "instance.json").write_text(json.dumps(record))
+    paths.record.parent.mkdir(parents=True)
+    paths.record.write_text(live_record(paths, live.wanted.id))
+
+    shown.params["planned"] = {"directory": str(srv / "r2/code"), "virtualenv": str(srv / "venv")}
+    (diff,) = instance.Present(shown, {})._diff()
+
+    assert diff["after"] != diff["before"]
+    assert diff["after"] == diff["before"].replace("r1", "r2")
+
+
+def test_a_line_of_a_secret_is_blotted_out_of_messages():
+    shown = module(env={"KEY": "-----BEGIN\nc2VjcmV0c2VjcmV0\n"})
+    instance.hide_environment(shown)
+    assert "c2VjcmV0c2VjcmV0" in shown.no_log_values
 
 
 def test_the_documentation_and_the_arguments_name_the_same_options():
