@@ -16,6 +16,7 @@ from tools.checkout import DEMO_CONTAINER, IDENTITY, ROOT, environment
 FIRST_PORT = 8080
 PORTS_TRIED = 100
 ANSWER_SECONDS = 10
+HOST = "debian12"
 INVENTORY = ROOT / "inventories/demo"
 
 
@@ -52,7 +53,7 @@ def play(*playbooks: str, port: int) -> None:
     """Run playbooks of this repository on the demo's inventory. Raises console.ToolError."""
     variables = {
         "WEBSTACK_CHECKOUT": IDENTITY,
-        "WEBSTACK_DEMO_IMAGE": images.tag("debian12"),
+        "WEBSTACK_DEMO_IMAGE": images.tag(HOST),
         "WEBSTACK_DEMO_PORT": str(port),
     }
     status = subprocess.call(
@@ -83,7 +84,7 @@ def fetch(url: str) -> str:
 def up() -> None:
     """Start the host where it is not there, deploy the sample app, and show what it answers."""
     engine.up()
-    images.ensure()
+    images.ensure([HOST])
     port = published_port()
     if port is None:
         docker("rm", "--force", "--volumes", DEMO_CONTAINER)
@@ -114,7 +115,10 @@ def down() -> None:
             f"{DEMO_CONTAINER} could not be removed",
             f"Run `docker rm --force {DEMO_CONTAINER}` and see what it says",
         )
-    console.note(f"removed {DEMO_CONTAINER}")
+    console.note(
+        f"removed {DEMO_CONTAINER}; `make engine-down` stops an engine that was started for it,"
+        " `make clean` removes the images, too"
+    )
 
 
 if __name__ == "__main__":

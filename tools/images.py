@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -126,9 +127,9 @@ def build(host: str, from_packages: bool) -> None:
         )
 
 
-def ensure() -> None:
-    """Build the images that are missing, side by side. Raises console.ToolError."""
-    missing = [host for host in RELEASES if not exists(tag(host))]
+def ensure(hosts: Iterable[str] = RELEASES) -> None:
+    """Build those images that are missing, side by side. Raises console.ToolError."""
+    missing = [host for host in hosts if not exists(tag(host))]
     if not missing:
         return
     console.step(f"Building the test images: {', '.join(missing)}")
