@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _manifest
+from ansible_collections.webstack.python.plugins.plugin_utils import _host_variables, _manifest
 from ansible_collections.webstack.python.plugins.plugin_utils._data import attempt
 from jinja2 import pass_context
 
@@ -20,6 +21,9 @@ description:
     anything is changed. C(python_apps) is an option of the role P(webstack.python.python_app#role).
   - Gives every finding at once, each with the entry, the key and the remedy. No finding holds a value
     of C(env) or C(gunicorn.settings), nor an address of C(source.git).
+  - Checks what the inventory sets of the roles' other variables for the host, C(gunicorn_*) and
+    C(python_app_*) on an app host, C(nginx_*) on a proxy, hand-written lists among them. A template
+    that needs a role's default is left to that role.
   - An app host answers for its own entries. A host that is a proxy alone answers for what it reads of
     the app hosts' entries, each of these findings with the app host's name before it.
 positional: _input, host, app_hosts, proxy_hosts
@@ -78,7 +82,13 @@ def manifest_findings(
     """
     own = attempt(lambda: context["python_apps"]) if "python_apps" in context else []
     base = str(context.get("playbook_dir", "/"))
-    return _manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, own, base)
+    # A role's defaults are in the context, too, where its play has any; hostvars has what is set.
+    names = [name for name in hostvars[host] if name in _host_variables.NAMES and name in context]
+    variables = {name: attempt(functools.partial(context.__getitem__, name)) for name in names}
+    return [
+        *_host_variables.findings(variables, host, runs_apps=host in app_hosts, is_proxy=host in proxy_hosts),
+        *_manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, own, base),
+    ]
 
 
 class FilterModule:

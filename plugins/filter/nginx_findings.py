@@ -17,7 +17,7 @@ description:
   - Checks C(nginx_sites), the option of the role P(webstack.python.nginx#role), as strictly as the
     manifest is checked, and the role's host-wide defaults.
   - Gives every finding at once, each with the entry, the key and the remedy.
-positional: _input, defaults
+positional: _input, defaults, listen
 options:
   _input:
     description: Entries of C(nginx_sites).
@@ -26,11 +26,16 @@ options:
   defaults:
     description: The host-wide defaults, as for P(webstack.python.nginx_resolve#filter).
     type: dict
+  listen:
+    description: The role's C(nginx_listen).
+    type: list
+    elements: str
+    default: ["80", "[::]:80"]
 author: webstack.python contributors (@webstack-python)
 """
 
 EXAMPLES = r"""
-findings: "{{ nginx_sites | webstack.python.nginx_findings(__nginx_defaults) }}"
+findings: "{{ nginx_sites | webstack.python.nginx_findings(__nginx_defaults, nginx_listen) }}"
 """
 
 RETURN = r"""

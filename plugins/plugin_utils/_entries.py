@@ -112,15 +112,16 @@ def _check_entry(value: object, place: str, schema: Schema, host: str) -> tuple[
     return Entry(label, data, host), checker.findings
 
 
-def check_variables(variables: Mapping[str, tuple[str, object]], schema: Schema) -> list[str]:
-    """Check a role's host-wide defaults as the keys of an entry that they are the defaults of.
+def check_variables(
+    values: Mapping[str, object], role: str, rules: Mapping[str, Rule], host: str = ""
+) -> list[str]:
+    """Check a role's host-wide variables.
 
-    variables: each variable's name, with that key's path and the value.
+    values: those to check, by the variables' names, which are options of the role. rules: by name.
     """
-    options = documented(schema.role)
-    rules = {name: schema.rules[key] for name, (key, _value) in variables.items() if key in schema.rules}
-    checker = Checker({name: options[name] for name in variables}, rules, "")
-    checker.entry({name: value for name, (_key, value) in variables.items()})
+    options = documented(role)
+    checker = Checker({name: options[name] for name in values}, rules, host)
+    checker.entry(dict(values.items()))
     return [str(finding) for finding in checker.findings]
 
 
@@ -142,18 +143,17 @@ def same_names(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
 
 def same_addresses(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
     """No TCP address twice; a wildcard address takes the port of all others."""
-    taken: list[tuple[Any, int, Entry]] = []
+    taken: list[tuple[_rules.Endpoint, Entry]] = []
     for entry in entries:
         endpoint = _rules.endpoint(entry.get("listen", "unix")) if entry.present else None
         if endpoint is None:
             continue
-        address, port = endpoint
-        for other, other_port, holder in taken:
-            if port == other_port and (address == other or address.is_unspecified or other.is_unspecified):
+        for other, holder in taken:
+            if _rules.overlap(endpoint, other):
                 problem = f"{entry.get('listen')} is already used by {holder.name!r}; give each its own port"
                 yield entry, Finding("listen", problem)
                 break
-        taken.append((address, port, entry))
+        taken.append((endpoint, entry))
 
 
 def same_domains(key: str) -> Between:

@@ -69,6 +69,10 @@ SCHEMA = Schema(
     },
 )
 
+# Keys of an entry whose host-wide default is a variable of its own.
+DEFAULTED = ("workers", "threads", "timeout", "graceful_timeout", "settings", "service.memory_max", "keep")
+VARIABLE_RULES = {f"gunicorn_{key.replace('.', '_')}": SCHEMA.rules[key] for key in DEFAULTED}
+
 
 class Health(TypedDict):
     """What the probe asks, and which answers are good."""
@@ -128,15 +132,13 @@ def findings(gunicorn_apps: object, defaults: object = None) -> list[str]:
     reported, checked = check_list(plain_or_unreadable(gunicorn_apps), SCHEMA)
     reported += compare(checked, same_names, same_addresses)
     variables = _variables(plain_or_unreadable(defaults) or {})
-    return [*check_variables(variables, SCHEMA), *map(str, reported)]
+    return [*check_variables(variables, SCHEMA.role, VARIABLE_RULES), *map(str, reported)]
 
 
-def _variables(defaults: Mapping[str, Any]) -> dict[str, tuple[str, object]]:
-    """Map the role's variables to the key that each is the default of, and its value."""
-    flat = {**defaults, **{f"service.{key}": value for key, value in defaults.get("service", {}).items()}}
-    return {
-        f"gunicorn_{key.replace('.', '_')}": (key, value) for key, value in flat.items() if key != "service"
-    }
+def _variables(defaults: Mapping[str, Any]) -> dict[str, object]:
+    """Map the names of the role's variables to their values."""
+    flat = {**defaults, **{f"service_{key}": value for key, value in defaults.get("service", {}).items()}}
+    return {f"gunicorn_{key}": value for key, value in flat.items() if key != "service"}
 
 
 def derive(python_apps: object) -> list[dict[str, Any]]:

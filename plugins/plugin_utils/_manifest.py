@@ -9,7 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn, _nginx, _rules
-from ansible_collections.webstack.python.plugins.plugin_utils._data import attempt, plain_or_unreadable, read
+from ansible_collections.webstack.python.plugins.plugin_utils._data import (
+    attempt,
+    plain,
+    plain_or_unreadable,
+    read,
+)
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
     Entry,
     Reported,
@@ -120,6 +125,10 @@ def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[R
     schema = dataclasses.replace(SCHEMA, rules={**SCHEMA.rules, "source.path": source_path})
     reported, entries = check_list(plain_or_unreadable(python_apps), schema, host)
     reported += compare(entries, same_names, same_addresses)
+    if host in inventory.proxy_hosts:
+        variables = inventory.hostvars[host]
+        listen = attempt(lambda: plain(variables.get("nginx_listen", _nginx.LISTEN)))
+        reported += compare(entries, lambda each: _ports_of_nginx(each, listen))
     joined = [
         entry
         for app_host in inventory.neighbours_of(host)
@@ -194,6 +203,17 @@ def _own_addresses(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
         owner = hosts.setdefault(endpoint[0], entry.host)
         if owner != entry.host:
             yield entry, Finding("listen", f"{endpoint[0]} belongs to {owner} already; {USE_REACHABLE}")
+
+
+def _ports_of_nginx(entries: Iterable[Entry], nginx_listen: object) -> Iterator[tuple[Entry, Finding]]:
+    """A host that is its own proxy has both the app's socket and Nginx's."""
+    addresses = nginx_listen if isinstance(nginx_listen, list) else []
+    taken = [_rules.nginx_endpoint(item) for item in addresses if isinstance(item, str)]
+    for entry in filter(lambda entry: entry.present, entries):
+        endpoint = _rules.endpoint(entry.get("listen", "unix"))
+        if endpoint and any(other and _rules.overlap(endpoint, other) for other in taken):
+            problem = f"port {endpoint[1]} is Nginx's on this host; take another port"
+            yield entry, Finding("listen", problem)
 
 
 def _out_of_reach(

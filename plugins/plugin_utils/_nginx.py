@@ -25,6 +25,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
 
+LISTEN = ("80", "[::]:80")  # the default of nginx_listen
 WILDCARDS = ("0.0.0.0", "[::]")
 KEEPALIVE = {"gthread": 16, "sync": 0}
 
@@ -55,6 +56,17 @@ SCHEMA = Schema(
     },
 )
 
+VARIABLE_RULES = {
+    "nginx_client_max_body_size": SCHEMA.rules["max_body_size"],
+    "nginx_listen": Rule(_rules.USE_NGINX_LISTEN, _rules.nginx_listen),
+    **{
+        f"nginx_proxy_{name}_timeout": Rule(
+            _rules.USE_NGINX_TIME, _rules.matches(_rules.NGINX_TIME, "is not a time", _rules.USE_NGINX_TIME)
+        )
+        for name in ("connect", "read")
+    },
+}
+
 
 class Upstream(TypedDict):
     """Where the site's requests go."""
@@ -84,16 +96,17 @@ class NginxSite(TypedDict):
     state: Literal["present", "absent"]
 
 
-def findings(nginx_sites: object, defaults: object = None) -> list[str]:
+def findings(nginx_sites: object, defaults: object = None, listen: object = LISTEN) -> list[str]:
     """Return all that is wrong with the role's list and its host-wide defaults, worded for the user.
 
-    defaults: as in resolve, or None to leave them out.
+    defaults: as in resolve, or None to leave them out. listen: nginx_listen.
     """
     reported, checked = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
     reported += compare(checked, same_names, same_domains("domains"), one_catch_all("domains"))
     common = plain_or_unreadable(defaults) or {}
-    variables = {f"nginx_client_{key}": (key, value) for key, value in common.items()}
-    return [*check_variables(variables, SCHEMA), *map(str, reported)]
+    variables = {f"nginx_client_{key}": value for key, value in common.items()}
+    variables["nginx_listen"] = plain_or_unreadable(listen)
+    return [*check_variables(variables, SCHEMA.role, VARIABLE_RULES), *map(str, reported)]
 
 
 def derive(

@@ -20,6 +20,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn_s
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import kind
 
 Problems = Iterator[str]
+Endpoint = tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]  # an address and its port
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -36,6 +37,9 @@ REQUEST_PATH = re.compile(r"/[!-\"$-~]*")
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 SYSTEMD_SIZE = re.compile(r"([0-9]+)([KMGT])")
 NGINX_SIZE = re.compile(r"0|[1-9][0-9]*[kKmMgG]")
+NGINX_TIME = re.compile(r"[0-9]+|([0-9]+(ms|[smhd]))+")
+RELEASE = re.compile(r"[0-9][A-Za-z0-9.!+]*")
+INDEX_URL = re.compile(r"((https?|file)://(?!-)[^\s\x00-\x1f\x7f]+)?")
 VERSION = r"(~=|===?|!=|<=?|>=?)\s*[A-Za-z0-9.*+!_-]+"
 REQUIREMENT = re.compile(
     rf"""
@@ -64,6 +68,10 @@ USE_MEMORY = "write a size with its unit, such as 512M or 1G"
 USE_DOMAINS = "write names without scheme, port and path, such as [shop.example.com]"
 USE_STATIC = "write URL prefixes to folders of the release, such as /static/: shop/static"
 USE_BODY_SIZE = 'write a size with its unit, such as 10m, or "0" for no bound'
+USE_NGINX_LISTEN = 'write a list of ports or addresses with ports, such as ["80", "[::]:80"]'
+USE_NGINX_TIME = "write a time with its unit, such as 60s"
+USE_INDEX_URL = "write an https URL"
+USE_RELEASE = "write one version, such as 1.2.3"
 USE_SETTINGS = "write each setting as name: value"
 USE_ABSOLUTE = "write an absolute path of letters, digits and . _ - + @ , = ~ :"
 USE_USER = "name the unix user that runs the app, not root"
@@ -75,7 +83,11 @@ RESERVED_ENV = {
     "LISTEN_PID": "systemd sets it",
     "NOTIFY_SOCKET": "systemd sets it",
     "GUNICORN_CMD_ARGS": "use the keys of Gunicorn",
+    "PYTHONPATH": "the release's code is on it; name other folders in pythonpath of Gunicorn's settings",
     "WEB_CONCURRENCY": "use workers",
+    "WEBSTACK_APP": "the role sets it",
+    "WEBSTACK_INSTANCE": "the role sets it",
+    "WEBSTACK_RELEASE": "the role sets it",
 }
 MEMORY_LEAST = 64 * 1024**2
 UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -223,7 +235,13 @@ def statuses(value: list[int]) -> Problems:
             yield f"{status} is not an HTTP status; write numbers from 100 to 599"
 
 
-def endpoint(value: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int] | None:
+def overlap(one: Endpoint, other: Endpoint) -> bool:
+    """Tell whether two sockets cannot be bound side by side; a wildcard takes a port of all addresses."""
+    wildcard = one[0].is_unspecified or other[0].is_unspecified
+    return one[1] == other[1] and (wildcard or one[0] == other[0])
+
+
+def endpoint(value: str) -> Endpoint | None:
     """Read ADDRESS:PORT or [ADDRESS]:PORT, or return None where it is not one."""
     host, colon, port = value.rpartition(":")
     if not colon or not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
@@ -240,6 +258,34 @@ def listen(value: str) -> Problems:
     """The word unix, or an IP address with a port."""
     if value != "unix" and endpoint(value) is None:
         yield f"{value!r} is neither unix nor an IP address with a port; {USE_LISTEN}"
+
+
+def nginx_listen(value: list[str]) -> Problems:
+    """Where nginx listens, each address once, and at least one."""
+    if not value:
+        yield f"is an empty list; {USE_NGINX_LISTEN}"
+    for index, item in enumerate(value):
+        if nginx_endpoint(item) is None:
+            yield f"{item!r} is neither a port nor an IP address with a port; {USE_NGINX_LISTEN}"
+        elif item in value[:index]:
+            yield f"{item} is listed twice; list it once"
+
+
+def nginx_endpoint(value: str) -> Endpoint | None:
+    """Read PORT, ADDRESS:PORT or [ADDRESS]:PORT, or return None where it is not one."""
+    return endpoint(value if ":" in value else f"0.0.0.0:{value}")
+
+
+def index_url(value: str) -> Problems:
+    """A package index, or nothing; the URL may hold a password."""
+    if not INDEX_URL.fullmatch(value):
+        yield f"is not the address of a package index; {USE_INDEX_URL}"
+
+
+def absolute_path_or_none(value: str) -> Problems:
+    """An absolute path, or nothing."""
+    if value:
+        yield from absolute_path(value)
 
 
 def workers(value: object) -> Problems:

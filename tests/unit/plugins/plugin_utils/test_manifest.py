@@ -6,7 +6,7 @@ import copy
 import datetime
 
 import pytest
-from ansible_collections.webstack.python.plugins.plugin_utils import _manifest
+from ansible_collections.webstack.python.plugins.plugin_utils import _manifest, _rules
 
 MINIMAL = {
     "name": "shop",
@@ -560,3 +560,9 @@ def test_no_message_holds_what_may_be_secret(entry):
     messages = _manifest.findings([entry])
     assert messages
     assert SECRET not in "\n".join(messages)
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "WEBSTACK_APP", "WEBSTACK_INSTANCE", "WEBSTACK_RELEASE"])
+def test_what_the_unit_sets_is_not_for_the_app_to_set(name):
+    (problem,) = _rules.environment({name: "x", "PATH": "/opt/tools/bin:/usr/bin"})
+    assert problem.startswith(f"{name} is not for the app to set; remove it, ")

@@ -191,3 +191,17 @@ def test_a_manifest_without_a_value_is_a_finding_of_its_host_and_its_proxies():
     hostvars = {"app1": Lazy({}, python_apps="[{'key': 'hunter2'}]: 'wanted' is undefined"), "proxy": {}}
     message = "python_apps: has no value on app1: 'wanted' is undefined; define what its template needs"
     assert findings(hostvars, "proxy") == [f"app1: {message}"]
+
+
+def test_ports_of_nginx_are_taken_where_a_host_is_its_own_proxy():
+    def judge(listen, **variables):
+        app = shop(listen=listen)
+        return _manifest.manifest_findings({"web": variables}, "web", ["web"], ["web"], [app], "/")
+
+    taken = "python_apps[0] (shop): listen: port {} is Nginx's on this host; take another port"
+    assert judge("127.0.0.1:80") == [taken.format(80)]
+    assert judge("127.0.0.1:8080") == []
+    assert judge("127.0.0.1:80", nginx_listen=["8080"]) == []
+    assert judge("0.0.0.0:8080", nginx_listen=["192.0.2.1:8080"]) == [taken.format(8080)]
+    assert judge("127.0.0.1:8080", nginx_listen=["192.0.2.1:8080"]) == []
+    assert judge("unix") == []

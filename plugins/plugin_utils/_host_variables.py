@@ -1,0 +1,76 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the inventory sets of the roles' variables besides the manifest, judged before any role starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn, _nginx, _rules
+from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable, plain_or_unreadable
+from ansible_collections.webstack.python.plugins.plugin_utils._entries import check_variables
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule, documented
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role's variables: the rules of the single ones, and what judges the lists of entries."""
+
+    name: str
+    rules: Mapping[str, Rule]
+    lists: Mapping[str, Callable[[Any], list[str]]] = field(default_factory=dict)
+
+
+MANIFEST = "python_apps"
+RELEASE = Rule(_rules.USE_RELEASE, _rules.matches(_rules.RELEASE, "is not a version", _rules.USE_RELEASE))
+APP_ROLES = (
+    Role(
+        "python_app",
+        {
+            "python_app_uv_version": RELEASE,
+            "python_app_gunicorn_version": RELEASE,
+            "python_app_index_url": Rule(_rules.USE_INDEX_URL, _rules.index_url, secret=True),
+            "python_app_ca_bundle": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path_or_none),
+        },
+    ),
+    Role("gunicorn", _gunicorn.VARIABLE_RULES, {"gunicorn_apps": _gunicorn.findings}),
+)
+PROXY_ROLE = Role("nginx", _nginx.VARIABLE_RULES, {"nginx_sites": _nginx.findings})
+NAMES = frozenset(
+    name for role in (*APP_ROLES, PROXY_ROLE) for name in documented(role.name) if name != MANIFEST
+)
+
+
+def findings(variables: Mapping[str, object], host: str, *, runs_apps: bool, is_proxy: bool) -> list[str]:
+    """Return all that is wrong with the variables of the roles that a host gets.
+
+    variables: those among NAMES that are set for the host. One whose template needs a role's
+    default is passed over: only the role itself can fill it in, and judges it then.
+    """
+    values = {name: plain_or_unreadable(value) for name, value in variables.items()}
+    readable = {name: value for name, value in values.items() if not _needs_default(value)}
+    roles = (*(APP_ROLES if runs_apps else ()), *((PROXY_ROLE,) if is_proxy else ()))
+    return [finding for role in roles for finding in _of_role(role, readable, host)]
+
+
+def _of_role(role: Role, values: Mapping[str, object], host: str) -> Iterator[str]:
+    options = documented(role.name)
+    single = {
+        name: value
+        for name, value in values.items()
+        if name in options and name not in role.lists and name != MANIFEST
+    }
+    yield from check_variables(single, role.name, role.rules, host)
+    for name, judge in role.lists.items():
+        if name in values:
+            yield from judge(values[name])
+
+
+def _needs_default(value: object) -> bool:
+    if isinstance(value, Unreadable):
+        return any(name in value.cause for name in NAMES)
+    if isinstance(value, Mapping):
+        return any(_needs_default(item) for item in value.values())
+    return isinstance(value, list) and any(_needs_default(item) for item in value)
