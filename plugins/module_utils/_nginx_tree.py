@@ -70,7 +70,7 @@ class Layout:
 
     @property
     def trees(self) -> Path:
-        """The directory of all trees, the live one and the one before it."""
+        """The directory of trees; between runs it holds the live one alone."""
         return self.nginx / "webstack.d"
 
     @property
@@ -149,26 +149,30 @@ class Live:
         return sorted(path for path in paths if self.files.get(path) != wanted.files.get(path))
 
 
-def look(layout: Layout) -> Live:
-    """Read what is live. Raises Foreign where one of our paths is not ours."""
+def foreign(layout: Layout) -> Iterator[str]:
+    """Say which of our paths are taken by something that is not ours, and what to do."""
     if layout.link.is_symlink():
         target = PurePosixPath(os.readlink(layout.link))
         if str(target.parent) != layout.trees.name or not TREE_NAME.match(target.name):
-            raise Foreign(
+            yield (
                 f"{layout.link} is a link to {target}, which this collection did not make; "
                 "move it away, then run again"
             )
-        tree: str | None = target.name
     elif layout.link.exists():
-        raise Foreign(f"{layout.link} is not a link of this collection; move it away, then run again")
-    else:
-        tree = None
+        yield f"{layout.link} is not a link of this collection; move it away, then run again"
     for path in (layout.hook, layout.drop_in):
         if not is_ours(path):
-            raise Foreign(
+            yield (
                 f"{path} has no line '{MARKER}', so this collection did not write it; "
                 "move it away, then run again"
             )
+
+
+def look(layout: Layout) -> Live:
+    """Read what is live. Raises Foreign where one of our paths is not ours."""
+    for problem in foreign(layout):
+        raise Foreign(problem)
+    tree = os.path.basename(os.readlink(layout.link)) if layout.link.is_symlink() else None
     mark = read_text(layout.mark)
     return Live(
         tree=tree,

@@ -151,7 +151,7 @@ def is_managed(layout: Layout) -> bool:
     directory = layout.directory
     if not os.path.lexists(directory):
         return False
-    marker = read_json(layout.marker)
+    marker = read_json(layout.marker) if directory.is_dir() else {}
     if marker.get("managed_by") == MANAGED_BY and marker.get("app") == layout.app:
         return True
     if directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir()):

@@ -66,9 +66,14 @@ findings:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.webstack.python.plugins.module_utils import _nginx_tree
 from ansible_collections.webstack.python.plugins.module_utils._account import AccountError, exists
 from ansible_collections.webstack.python.plugins.module_utils._files import is_ours
-from ansible_collections.webstack.python.plugins.module_utils._release_layout import Layout
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
+    Layout,
+    ReleaseError,
+    is_managed,
+)
 
 UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
 UNIT_KINDS = ("service", "socket", "target")
@@ -98,14 +103,11 @@ def account_findings(entry: str, name: str) -> list[str]:
 
 def folder_findings(entry: str, name: str, root: Path) -> list[str]:
     """Say whether the app's directory holds what the collection did not put there."""
-    layout = Layout(name, root / "srv")
-    folder = layout.directory
-    if not folder.is_dir() or layout.marker.exists() or not any(folder.iterdir()):
-        return []
-    return [
-        f"{entry}: name: /srv/{name} of this host was not made by webstack.python; "
-        "choose another name, or move the directory away"
-    ]
+    try:
+        is_managed(Layout(name, root / "srv"))
+    except ReleaseError as error:
+        return [f"{entry}: name: {error}"]
+    return []
 
 
 def unit_findings(entry: str, name: str, root: Path) -> list[str]:
@@ -120,13 +122,8 @@ def unit_findings(entry: str, name: str, root: Path) -> list[str]:
 
 
 def front_findings(root: Path) -> list[str]:
-    """Say whether the place of our hook in Nginx's tree is taken."""
-    if is_ours(root / "etc/nginx/conf.d/webstack.conf"):
-        return []
-    return [
-        "nginx: /etc/nginx/conf.d/webstack.conf of this host was not made by webstack.python; "
-        "rename that file"
-    ]
+    """Say which of our places in the configuration of Nginx and its unit are taken."""
+    return [f"nginx: {problem}" for problem in _nginx_tree.foreign(_nginx_tree.Layout(root))]
 
 
 def main() -> None:

@@ -79,9 +79,24 @@ def test_directory_is_found_only_if_it_holds_what_is_not_ours(root):
     assert preflight.folder_findings(ENTRY, "shop", root) == []
     (folder / "theirs").touch()
     (finding,) = preflight.folder_findings(ENTRY, "shop", root)
-    assert finding.startswith(f"{ENTRY}: name: /srv/shop")
-    (folder / ".webstack.json").touch()
+    assert finding.startswith(f"{ENTRY}: name: {folder} of this host was not made by webstack.python")
+    (folder / ".webstack.json").write_text('{"managed_by": "webstack.python", "app": "other"}')
+    assert len(preflight.folder_findings(ENTRY, "shop", root)) == 1
+    (folder / ".webstack.json").write_text('{"managed_by": "webstack.python", "app": "shop"}')
     assert preflight.folder_findings(ENTRY, "shop", root) == []
+
+
+def test_file_or_link_in_the_place_of_the_directory_is_found(root):
+    place = root / "srv/shop"
+    place.parent.mkdir()
+    place.touch()
+    (file,) = preflight.folder_findings(ENTRY, "shop", root)
+    place.unlink()
+    (root / "elsewhere").mkdir()
+    place.symlink_to(root / "elsewhere")
+    (link,) = preflight.folder_findings(ENTRY, "shop", root)
+    assert file == link
+    assert "move the directory away" in file
 
 
 def test_units_of_someone_else_are_found_by_name(root):
@@ -104,4 +119,16 @@ def test_taken_hook_of_nginx_is_found(root):
     hook.write_text("# Managed by webstack.python\n")
     assert preflight.front_findings(root) == []
     hook.write_text("server {}\n")
-    assert "rename that file" in preflight.front_findings(root)[0]
+    (finding,) = preflight.front_findings(root)
+    assert finding.startswith(f"nginx: {hook} has no line")
+
+
+def test_all_taken_places_of_nginx_are_found_at_once(root):
+    drop_in = root / "etc/systemd/system/nginx.service.d/webstack.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\n")
+    link = root / "etc/nginx/webstack"
+    link.mkdir(parents=True)
+    of_link, of_drop_in = preflight.front_findings(root)
+    assert of_link.startswith(f"nginx: {link} is not a link of this collection")
+    assert of_drop_in.startswith(f"nginx: {drop_in} has no line")
