@@ -44,13 +44,16 @@ def newest(releases: Iterable[Release], keep: int) -> list[str]:
     return [release.id for release in ordered[:keep]]
 
 
-def excess(layout: Layout, keep: int, instances: Path = INSTANCES) -> Excess:
-    """Find what can go: neither among the newest, nor pointed at, nor needed by an instance.
+def excess(
+    layout: Layout, keep: int, instances: Path = INSTANCES, most_instances: int | None = None
+) -> Excess:
+    """Find what can go: neither among the newest, nor pointed at, nor live, nor needed by an instance.
 
-    keep: how many of the newest releases stay in any case.
+    keep: how many of the newest releases stay in any case. most_instances: how many of the newest
+    instances count, to foresee what can go once a swap has dropped the others; None for all.
     """
     releases = {release.id: release for release in all_releases(layout)}
-    directories, virtualenvs = _needed_by_instances(layout, instances)
+    directories, virtualenvs = _needed_by_instances(layout, instances, most_instances)
     kept = {*newest(releases.values(), keep), *_linked(layout), *directories}
     virtualenvs.update(release.virtualenv for release in releases.values() if release.id in kept)
     return Excess(
@@ -80,9 +83,10 @@ def _linked(layout: Layout) -> set[str]:
     return found
 
 
-def _needed_by_instances(layout: Layout, instances: Path) -> tuple[set[str], set[str]]:
+def _needed_by_instances(layout: Layout, instances: Path, most: int | None) -> tuple[set[str], set[str]]:
     """Return the releases' ids and the virtualenvs' keys that the app's instances were made of."""
     records = [read_json(path) for path in sorted((instances / layout.app).glob("*/instance.json"))]
+    records = sorted(records, key=lambda record: str(record.get("created", "")), reverse=True)[:most]
     directories = [Path(record["directory"]) for record in records if record.get("directory")]
     virtualenvs = {Path(record["virtualenv"]).name for record in records if record.get("virtualenv")}
     return _release_ids(layout, directories), virtualenvs

@@ -28,7 +28,8 @@ options:
       - V(present) builds the release and points to it.
       - V(pruned) removes releases and virtualenvs that nothing needs any more.
       - V(absent) removes the app's directory, with its shared directories, its user and its group.
-        While units of its Gunicorn are there, it does nothing but warn.
+        While units of its Gunicorn are there, it does nothing but warn. What the collection did not
+        make is nothing to remove.
     type: str
     choices: [present, absent, pruned]
     default: present
@@ -44,7 +45,7 @@ options:
         type: str
       git:
         description:
-          - A Git repository that the controller can read, by https, http, ssh, git or file.
+          - A Git repository that the controller can read, by https, ssh or file.
           - Submodules and Git LFS are refused.
         type: str
       ref:
@@ -176,6 +177,7 @@ removed:
 
 import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,7 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _release_virtualenv,
 )
 from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock
+from ansible_collections.webstack.python.plugins.module_utils._redact import redact
 from ansible_collections.webstack.python.plugins.module_utils._release_build import (
     Builder,
     Plan,
@@ -261,7 +264,8 @@ def present(module: AnsibleModule) -> dict[str, Any]:
     plan = make_plan(params, interpreter)
     before = pointed_release(plan.layout)
     if not plan.wants():
-        excess = _release_prune.excess(plan.layout, params["keep"])
+        # The swap of this very run may drop instances, and with them what they need.
+        excess = _release_prune.excess(plan.layout, params["keep"], most_instances=params["keep"])
         return answer(plan, changed=False, prunable=bool(excess.paths(plan.layout)))
     builder = Builder(params["_found"]["controller"], params["_found"]["remote_user"])
     steps = Steps()
@@ -307,7 +311,7 @@ def pruned(module: AnsibleModule) -> dict[str, Any]:
 def absent(module: AnsibleModule) -> dict[str, Any]:
     """Remove the app where nothing runs it any more, and return the module's answer."""
     layout = Layout(module.params["name"])
-    directory, user = is_managed(layout), _account.exists(layout.app)
+    directory, user = is_ours(lambda: is_managed(layout)), is_ours(lambda: _account.exists(layout.app))
     if not directory and not user:
         return {"changed": False, "removed": []}
     units = unit_names(layout.app)
@@ -327,6 +331,14 @@ def absent(module: AnsibleModule) -> dict[str, Any]:
     return {"changed": True, "removed": [str(layout.directory)] if directory else []}
 
 
+def is_ours(is_there: Callable[[], bool]) -> bool:
+    """Tell whether something of the collection is there; what is someone else's is not."""
+    try:
+        return is_there()
+    except (ReleaseError, _account.AccountError):
+        return False
+
+
 def unit_names(app: str, units: Path = UNITS) -> list[str]:
     """Return the unit files by which Gunicorn serves an app."""
     # Not gunicorn-<app>-*: that may be the unit of another app whose name goes on.
@@ -342,6 +354,15 @@ def unit_names(app: str, units: Path = UNITS) -> list[str]:
 STATES = {"present": present, "pruned": pruned, "absent": absent}
 
 
+def secrets(requirements: object) -> set[str]:
+    """Return the requirement specifiers with credentials in a URL, which no output may hold.
+
+    Only these, as what is named here is masked wherever it occurs: flask would be, too.
+    """
+    specifiers = requirements if isinstance(requirements, list) else []
+    return {text for text in map(str, specifiers) if redact(text) != text}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -352,6 +373,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    module.no_log_values.update(secrets(module.params["requirements"]))
     os.umask(0o022)
     try:
         result = STATES[module.params["state"]](module)

@@ -132,3 +132,17 @@ def test_removed_paths_are_gone_and_missing_ones_no_error(layout, instances):
     _release_prune.remove([*paths, layout.release("never")])
     assert gone(layout, 1, instances) == []
     assert layout.release("r2").is_dir()
+
+
+def test_only_the_newest_instances_may_be_counted(layout, instances):
+    for day in (1, 2, 3):
+        add(layout, f"r{day}", day)
+        path = instances / f"shop/{9 - day}/instance.json"
+        path.parent.mkdir(parents=True)
+        record = {"directory": str(layout.code(f"r{day}")), "created": f"2026-01-0{day}"}
+        path.write_text(json.dumps(record))
+    assert gone(layout, 1, instances) == []
+    excess = _release_prune.excess(layout, 1, instances, most_instances=2)
+    assert excess.releases == ["r1"]
+    layout.current.symlink_to("releases/r1/code")
+    assert _release_prune.excess(layout, 1, instances, most_instances=2).releases == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _account,
     _release_build,
     _release_code,
+    _release_prune,
     _release_virtualenv,
 )
 from ansible_collections.webstack.python.plugins.module_utils._account import AccountError
@@ -272,12 +274,37 @@ def test_absent_removes_all_of_the_app_and_nothing_else(host):
     assert release.absent(host) == {"changed": False, "removed": []}
 
 
-def test_absent_refuses_what_is_not_ours(host):
+def test_absent_leaves_what_is_not_ours(host, monkeypatch):
     host.layout.directory.mkdir()
     host.layout.marker.write_text(json.dumps({"managed_by": "webstack.python", "app": "other"}))
-    with pytest.raises(ReleaseError, match=r"was not made by webstack\.python"):
-        release.absent(host)
+
+    def taken(app):
+        raise AccountError(f"the user '{app}' is taken")
+
+    monkeypatch.setattr(_account, "exists", taken)
+    monkeypatch.setattr(_account, "remove", lambda app: pytest.fail(f"{app} was removed"))
+    assert release.absent(host) == {"changed": False, "removed": []}
     assert host.layout.marker.exists()
+
+
+def test_only_requirements_with_credentials_are_masked():
+    secret = "shop @ https://bob:pw@git.example.com/shop.zip"
+    assert release.secrets(["flask", "blog @ https://example.com/blog.zip", secret]) == {secret}
+    assert release.secrets("auto") == set()
+
+
+def test_what_the_swap_is_to_drop_makes_a_release_prunable(host, tmp_path, monkeypatch):
+    excess = functools.partial(_release_prune.excess, instances=tmp_path / "etc")
+    monkeypatch.setattr(_release_prune, "excess", excess)
+    for number in (1, 2, 3):
+        answer = host.deploy(str(number))
+        record = tmp_path / f"etc/shop/i{number}/instance.json"
+        record.parent.mkdir(parents=True)
+        record.write_text(json.dumps({"directory": answer["directory"], "created": f"2026-01-0{number}"}))
+    assert not release.present(host)["prunable"]
+    host.params["keep"] = 2
+    assert release.present(host)["prunable"]
+    assert not release.pruned(host)["changed"]
 
 
 def test_absent_waits_for_the_units_to_go(host, tmp_path, monkeypatch):
