@@ -56,7 +56,7 @@ def git(*arguments: str, typed: bytes = b"", more: Mapping[str, str] | None = No
     environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     environment.update(
         GIT_TERMINAL_PROMPT="0",
-        GIT_ALLOW_PROTOCOL="https:http:ssh:git:file",
+        GIT_ALLOW_PROTOCOL="https:ssh:file",
         LC_ALL="C",
         **(more or {}),
     )

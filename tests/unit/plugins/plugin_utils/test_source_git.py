@@ -234,3 +234,9 @@ def test_git_never_asks_and_forgets_the_surrounding_repository(monkeypatch):
     assert "GIT_TERMINAL_PROMPT=0" in printed
     assert "BatchMode=yes" in printed
     assert "GIT_DIR=/somewhere" not in printed
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/shop.git", "git://127.0.0.1:9/shop.git"])
+def test_a_transport_that_the_manifest_refuses_is_not_used(url):
+    with pytest.raises(_source_git.GitError, match=r"transport .(http|git). not allowed"):
+        _source_git.git("ls-remote", url)
