@@ -184,3 +184,9 @@ def test_host_wide_defaults_are_judged_by_the_names_of_their_variables():
         "nginx_client_max_body_size: '10' is not a size; write a size with its unit, such as 10m, or \"0\" "
         "for no bound"
     ]
+
+
+def test_the_role_judges_where_nginx_listens():
+    (finding,) = _nginx.findings([ALONE], DEFAULTS, "80")
+    assert finding.startswith("nginx_listen: must be a list, not text; write a list of ports")
+    assert _nginx.findings([ALONE], DEFAULTS, ["80"]) == []
