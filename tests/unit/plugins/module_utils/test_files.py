@@ -9,9 +9,10 @@ import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _files
 
 
-def test_a_lock_lies_where_nobody_but_root_can_reach_it(tmp_path):
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_lock_lies_where_nobody_but_root_can_reach_it(tmp_path, umask):
     path = _files.lock_path("nginx", tmp_path)
-    previous = os.umask(0o077)
+    previous = os.umask(umask)
     try:
         with _files.lock(path):
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,10 +50,12 @@ class Host:
         failed = bool(self.failing) and call.startswith("start") and self.failing in call
         return _systemd.Completed(int(failed), "")
 
-    def wait(self, socket: Path, *_: object) -> None:
+    def wait(
+        self, socket: Path, _health: Health, _alive: Callable[[], bool], hide: Callable[[str], str]
+    ) -> None:
         self.calls.append(f"ask {socket.name}")
         if self.unhealthy and socket.name.startswith(self.unhealthy):
-            raise Unhealthy("GET / gave 500, wanted was 200")
+            raise Unhealthy(hide("GET / gave 500, wanted was 200; hunter2hunter2"))
 
 
 @pytest.fixture
@@ -111,6 +114,7 @@ def swap(host: Host, *, settle: bool = False, keep: int = 5) -> _instance_swap.S
         current=current,
         record={"instance": NEW, "created": "2", "directory": str(paths.root / "srv/releases/r2/code")},
         keep=keep,
+        secrets=frozenset({"hunter2hunter2"}),
     )
     run.run(settle=settle)
     return run
@@ -205,6 +209,7 @@ def test_a_refused_instance_leaves_the_host_as_it_was(host, trouble, words, firs
         swap(host)
     assert f"shop: instance {NEW} {words}" in str(refused.value)
     assert "    ValueError: boom" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
     assert tree(host.paths.root) == before
     assert not [call for call in host.calls if call.startswith("stop") and f"@{OLD}" in call]
 

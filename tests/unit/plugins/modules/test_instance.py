@@ -114,6 +114,65 @@ def test_a_line_of_a_secret_is_blotted_out_of_messages():
     assert "c2VjcmV0c2VjcmV0" in shown.no_log_values
 
 
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """The module as main gets it, for an absent app on a host of its own."""
+    shown = module(name="shop", state="absent", current=None, env={"KEY": "first line\nend"})
+    shown.check_mode = False
+    shown.said = []
+    shown.exit_json = lambda **result: shown.said.append(result)
+    shown.paths = Paths("shop", tmp_path)
+
+    def fail(msg: str) -> None:
+        shown.said.append(msg)
+        raise SystemExit(1)
+
+    shown.fail_json = fail
+    monkeypatch.setattr(instance, "AnsibleModule", lambda **_: shown)
+    monkeypatch.setattr(_instance, "Paths", lambda _: shown.paths)
+    monkeypatch.setattr(_systemd, "show_all", lambda *_: [])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    return shown
+
+
+def test_an_absent_app_leaves_no_lock(started):
+    instance.main()
+    assert started.said == [{"changed": False, "repaired": [], "steps": []}]
+    assert started.paths.lock.parent.is_dir()
+    assert not started.paths.lock.exists()
+
+
+def test_a_failure_shows_no_value_of_the_environment(started, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise instance.Refused("boom: first line\nend")
+
+    monkeypatch.setattr(instance, "refuse_foreign_units", refuse)
+    with pytest.raises(SystemExit):
+        instance.main()
+    assert started.said == ["boom: ********\nshop: no instance is live."]
+
+
+def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        instance,
+        "Swap",
+        lambda **given: (
+            seen.append(given["secrets"]) or types.SimpleNamespace(run=lambda **_: None, steps=[])
+        ),
+    )
+    present = object.__new__(instance.Present)
+    present.env = {"SECRET": "hunter2hunter2"}
+    health = {"path": "/", "status": [], "timeout": 1, "host": "h", "scheme": "http"}
+    present.params = {"health": health, "listen": "unix", "keep": 5, "settle": False}
+    present.paths = present.wanted = present.observed = present.current = None
+    present.plan = types.SimpleNamespace(swap=False)
+    monkeypatch.setattr(present, "_account", lambda: None)
+    monkeypatch.setattr(present, "_record", dict)
+    assert present.apply() == []
+    assert seen == [{"hunter2hunter2"}]
+
+
 def test_the_documentation_and_the_arguments_name_the_same_options():
     def names(spec, key):
         return {name: names(option.get(key) or {}, key) for name, option in spec.items()}
