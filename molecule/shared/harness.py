@@ -185,9 +185,12 @@ class Host:
         )
 
     def units(self) -> list[str]:
-        """Return the collection's units that systemd knows, each with its state."""
+        """Return the collection's units that systemd knows, each with its state.
+
+        Without the sub-state: an open socket is listening or running as requests come.
+        """
         lines = self.sh("systemctl list-units --all --plain --no-legend 'gunicorn-*'").splitlines()
-        return sorted(" ".join(line.split()[:4]) for line in lines)
+        return sorted(" ".join(line.split()[:3]) for line in lines)
 
     def master(self, app: str) -> int:
         """Return the pid of the live Gunicorn master of an app."""
