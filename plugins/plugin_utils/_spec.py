@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable
 
+# libyaml's where PyYAML was built with it: each task that judges something reads a spec anew.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 TYPES: Mapping[str, tuple[type, ...]] = {
@@ -103,7 +105,7 @@ class Finding:
 def documented(role: str) -> Mapping[str, Option]:
     """Read the options of a role's main entry point."""
     text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    return _options(yaml.safe_load(text)["argument_specs"]["main"])
+    return _options(yaml.load(text, Loader=LOADER)["argument_specs"]["main"])
 
 
 def _options(spec: Mapping[str, Any]) -> Mapping[str, Option]:
