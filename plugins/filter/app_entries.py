@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 DOCUMENTATION = r"""
 name: app_entries
-short_description: The names of a manifest that may be looked for on a host
+short_description: The names of a manifest, to be looked for on a host
 version_added: 0.1.0
 description:
-  - Gives the name of each entry that is to be present, with the words by which a message names it.
+  - Gives the name of each entry, with its state and the words by which a message names it.
   - Entries without a proper name are left out; P(webstack.python.manifest_findings#filter) reports them.
 positional: _input
 options:
@@ -28,23 +28,24 @@ entries: "{{ python_apps | webstack.python.app_entries }}"
 
 RETURN = r"""
 _value:
-  description: One mapping an app, with the keys C(entry) and C(name).
+  description: One mapping an app, with the keys C(entry), C(name) and C(state).
   type: list
   elements: dict
 """
 
 
 def app_entries(manifest: object) -> list[dict[str, str]]:
-    """Return {entry, name} of every entry that has a name and is not to be absent."""
+    """Return {entry, name, state} of every entry that has a name."""
     if not isinstance(manifest, Sequence) or isinstance(manifest, str):
         return []
     return [
-        {"entry": f"python_apps[{index}] ({app['name']})", "name": str(app["name"])}
+        {
+            "entry": f"python_apps[{index}] ({app['name']})",
+            "name": str(app["name"]),
+            "state": str(app.get("state", "present")),
+        }
         for index, app in enumerate(manifest)
-        if isinstance(app, Mapping)
-        and isinstance(app.get("name"), str)
-        and "/" not in app["name"]
-        and app.get("state") != "absent"
+        if isinstance(app, Mapping) and isinstance(app.get("name"), str) and "/" not in app["name"]
     ]
 
 

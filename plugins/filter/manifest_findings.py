@@ -67,6 +67,13 @@ _value:
 """
 
 
+# A name that is misspelt, or a group_vars that Ansible does not find, must not look like "no apps".
+NO_MANIFEST = (
+    "python_apps: is not defined for {host}; see whether the name is spelt so and group_vars lies beside the "
+    "inventory, or write python_apps: [] where there are to be no apps"
+)
+
+
 @pass_context
 def manifest_findings(
     context: Mapping[str, Any],
@@ -80,6 +87,8 @@ def manifest_findings(
     Its own manifest comes from the template's context: hostvars knows the inventory, but neither
     the play's variables nor, in their templates, hostvars itself.
     """
+    if host in app_hosts and "python_apps" not in context and "gunicorn_apps" not in context:
+        return [NO_MANIFEST.format(host=host)]
     own = attempt(lambda: context["python_apps"]) if "python_apps" in context else []
     base = str(context.get("playbook_dir", "/"))
     # A role's defaults are in the context, too, where its play has any; hostvars has what is set.

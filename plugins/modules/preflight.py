@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Fails with all findings at once, those that O(findings) brings and those of this host.
   - A unix user, a directory or a unit that the collection did not make is never taken over.
+  - Warns of apps on this host that the manifest does not name any more; they go on running.
   - Changes nothing, in any mode.
 options:
   findings:
@@ -33,6 +34,10 @@ options:
         description: The app's name.
         type: str
         required: true
+      state:
+        description: Names that are to be absent are nobody's claim.
+        type: str
+        default: present
   proxy:
     description: Whether this host's Nginx is managed in this run.
     type: bool
@@ -121,6 +126,12 @@ def unit_findings(entry: str, name: str, root: Path) -> list[str]:
     ]
 
 
+def orphans(root: Path, names: set[str]) -> list[str]:
+    """Return the apps that the collection put on this host and that are none of these."""
+    ours = {marker.parent.name for marker in (root / "srv").glob(f"*/{Layout('').marker.name}")}
+    return sorted(ours - names)
+
+
 def front_findings(root: Path) -> list[str]:
     """Say which of our places in the configuration of Nginx and its unit are taken."""
     return [f"nginx: {problem}" for problem in _nginx_tree.foreign(_nginx_tree.Layout(root))]
@@ -138,6 +149,7 @@ def main() -> None:
                 "options": {
                     "entry": {"type": "str", "required": True},
                     "name": {"type": "str", "required": True},
+                    "state": {"type": "str", "default": "present"},
                 },
             },
             "proxy": {"type": "bool", "default": False},
@@ -146,7 +158,8 @@ def main() -> None:
     )
     root = Path("/")
     findings = [*module.params["findings"], *host_findings(root)]
-    for app in module.params["apps"]:
+    wanted = [app for app in module.params["apps"] if app["state"] == "present"]
+    for app in wanted:
         findings += account_findings(app["entry"], app["name"])
         findings += folder_findings(app["entry"], app["name"], root)
         findings += unit_findings(app["entry"], app["name"], root)
@@ -155,6 +168,11 @@ def main() -> None:
     if findings:
         title = f"The manifest is refused, nothing was changed ({len(findings)} to mend):"
         module.fail_json(msg="\n".join([title, *findings]), findings=findings)
+    for name in orphans(root, {app["name"] for app in module.params["apps"]}):
+        module.warn(
+            f"the app '{name}' is on this host, but the manifest does not name it; "
+            f"to remove it, write an entry with name: {name} and state: absent"
+        )
     module.exit_json(changed=False, findings=[])
 
 

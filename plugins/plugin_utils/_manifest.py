@@ -247,6 +247,13 @@ def _lost_apps(python_apps: object, host: str, inventory: Inventory) -> Iterator
         if _is_filled(python_apps) and host not in inventory.app_hosts:
             problem = "is set for this proxy, but for no app host; set it for the group app_servers"
             yield Reported("python_apps", Finding("", problem))
+        elif (
+            host not in inventory.app_hosts
+            and "nginx_sites" not in variables
+            and not _any_manifest(inventory)
+        ):
+            problem = "is not defined for any app host; set it for the group app_servers"
+            yield Reported("python_apps", Finding("", problem))
         return
     apps = f"while the app hosts have {', '.join(names)}"
     if "nginx_sites" in variables and attempt(lambda: list(variables["nginx_sites"])) == []:
@@ -261,6 +268,12 @@ def _lost_apps(python_apps: object, host: str, inventory: Inventory) -> Iterator
 def _present(inventory: Inventory, app_host: str) -> list[str]:
     _reported, entries = _front_entries(inventory, app_host)
     return [entry.name for entry in entries if entry.present and entry.name]
+
+
+def _any_manifest(inventory: Inventory) -> bool:
+    known = (inventory.hostvars[app_host] for app_host in inventory.app_hosts)
+    # By the names alone: a value that its template cannot give is a finding of its own.
+    return any("python_apps" in set(variables) for variables in known)
 
 
 def _is_filled(python_apps: object) -> bool:

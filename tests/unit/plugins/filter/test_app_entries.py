@@ -8,7 +8,8 @@ from ansible_collections.webstack.python.plugins.filter.app_entries import app_e
 
 def test_entries_carry_the_words_of_the_message():
     assert app_entries([{"name": "blog", "state": "absent"}, {"name": "shop"}]) == [
-        {"entry": "python_apps[1] (shop)", "name": "shop"}
+        {"entry": "python_apps[0] (blog)", "name": "blog", "state": "absent"},
+        {"entry": "python_apps[1] (shop)", "name": "shop", "state": "present"},
     ]
 
 

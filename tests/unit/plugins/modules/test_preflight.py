@@ -99,6 +99,14 @@ def test_file_or_link_in_the_place_of_the_directory_is_found(root):
     assert "move the directory away" in file
 
 
+def test_app_that_the_manifest_does_not_name_is_an_orphan(root):
+    for name in ("blog", "shop", "theirs"):
+        (root / "srv" / name).mkdir(parents=True)
+    for name in ("blog", "shop"):
+        (root / "srv" / name / ".webstack.json").touch()
+    assert preflight.orphans(root, {"shop"}) == ["blog"]
+
+
 def test_units_of_someone_else_are_found_by_name(root):
     etc, packaged = root / "etc/systemd/system", root / "usr/lib/systemd/system"
     etc.mkdir(parents=True)
