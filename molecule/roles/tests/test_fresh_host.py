@@ -50,7 +50,7 @@ def test_wrong_manifest_touches_neither_of_two_hosts(hosts, tmp_path):
         "python_apps[1] (Wrong): healt:",
         "python_apps[1] (Wrong): source.path:",
     ):
-        assert words in run.stdout
+        assert words in run.stdout + run.stderr
     assert [host.digest(*ALL) for host in hosts] == before
 
 
