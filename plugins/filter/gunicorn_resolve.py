@@ -15,7 +15,7 @@ short_description: Entries of gunicorn_apps with every key set
 version_added: 0.1.0
 description:
   - Completes entries of C(gunicorn_apps) by host-wide defaults, so that templates only print.
-positional: _input, defaults
+positional: _input, defaults, only
 options:
   _input:
     description: Entries of C(gunicorn_apps).
@@ -29,11 +29,15 @@ options:
       - C(settings) and C(service) are merged key by key; an entry's own value wins.
     type: dict
     required: true
+  only:
+    description: Names of apps to give, as a list or a text with commas. None stand for all.
+    type: raw
+    default: []
 author: webstack.python contributors (@webstack-python)
 """
 
 EXAMPLES = r"""
-resolved: "{{ gunicorn_apps | webstack.python.gunicorn_resolve(__gunicorn_defaults) }}"
+resolved: "{{ gunicorn_apps | webstack.python.gunicorn_resolve(__gunicorn_defaults, gunicorn_only) }}"
 """
 
 RETURN = r"""

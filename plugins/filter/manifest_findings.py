@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _host_variables, _manifest
+from ansible_collections.webstack.python.plugins.plugin_utils import _host_variables, _manifest, _only
 from ansible_collections.webstack.python.plugins.plugin_utils._data import attempt
 from jinja2 import pass_context
 
@@ -24,6 +24,7 @@ description:
   - Checks what the inventory sets of the roles' other variables for the host, C(gunicorn_*) and
     C(python_app_*) on an app host, C(nginx_*) on a proxy, hand-written lists among them. A template
     that needs a role's default is left to that role.
+  - Checks a selection of apps, C(python_app_only), against the manifests of all app hosts of the play.
   - An app host answers for its own entries. A host that is a proxy alone answers for what it reads of
     the app hosts' entries, each of these findings with the app host's name before it.
 positional: _input, host, app_hosts, proxy_hosts
@@ -97,7 +98,25 @@ def manifest_findings(
     return [
         *_host_variables.findings(variables, host, runs_apps=host in app_hosts, is_proxy=host in proxy_hosts),
         *_manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, own, base),
+        *_selection(context, hostvars, host, app_hosts),
     ]
+
+
+def _selection(
+    context: Mapping[str, Any], hostvars: Mapping[str, Any], host: str, app_hosts: Sequence[str]
+) -> list[str]:
+    """Return what is wrong with the selection of apps, over all app hosts of the run."""
+    if "python_app_only" not in context:
+        return [_only.MISPLACED] if "only" in context else []
+    running = context.get("ansible_play_hosts_all", app_hosts)
+    lists = [
+        apps
+        for app_host in app_hosts
+        if app_host in running
+        for apps in _only.lists_of(context if app_host == host else hostvars[app_host])
+    ]
+    only = attempt(lambda: context["python_app_only"])
+    return _only.findings(only, lists, "only" if "only" in context else "python_app_only")
 
 
 class FilterModule:

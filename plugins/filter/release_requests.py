@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.plugin_utils._data import entries, plain
+from ansible_collections.webstack.python.plugins.plugin_utils._only import select
 
 DOCUMENTATION = r"""
 name: release_requests
@@ -27,6 +28,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  only:
+    description: Names of apps to give, as a list or a text with commas. None stand for all.
+    type: raw
+    default: []
 author: webstack.python contributors (@webstack-python)
 """
 
@@ -50,11 +55,16 @@ DEFAULTS = {
 }
 
 
-def release_requests(manifest: object, state: str = "present") -> dict[str, dict[str, Any]]:
-    """Return what the apps of a state ask for, by name. Raises ValueError for no list of entries."""
+def release_requests(
+    manifest: object, state: str = "present", only: object = ()
+) -> dict[str, dict[str, Any]]:
+    """Return what the apps of a state ask for, by name; see select.
+
+    Raises ValueError for no list of entries, and for no list of names.
+    """
     return {
         plain(app["name"]): request(app)
-        for app in entries(manifest, "python_apps")
+        for app in select(entries(manifest, "python_apps"), only)
         if plain(app.get("state", "present")) == state
     }
 

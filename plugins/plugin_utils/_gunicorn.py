@@ -21,6 +21,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
     same_addresses,
     same_names,
 )
+from ansible_collections.webstack.python.plugins.plugin_utils._only import select
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
 
 OVERRIDABLE = ("workers", "worker_class", "threads", "timeout", "graceful_timeout")
@@ -180,15 +181,17 @@ def _probe_host(nginx: Mapping[str, Any]) -> str:
     return str(domains[0]).replace("*", "www")
 
 
-def resolve(gunicorn_apps: object, defaults: object) -> list[GunicornApp]:
+def resolve(gunicorn_apps: object, defaults: object, only: object = ()) -> list[GunicornApp]:
     """Complete entries of gunicorn_apps by the host-wide defaults.
 
     defaults: workers, worker_class, threads, timeout, graceful_timeout, settings, service, keep,
     each as in an entry. Settings and service are merged key by key, an entry's own winning.
+    only: names of the entries to give, see select.
     Raises what Ansible raises where a template cannot be filled in.
     """
     common = plain(defaults)
-    return [_resolve(entry, common) for entry in plain(entries(gunicorn_apps, "gunicorn_apps"))]
+    chosen = select(entries(gunicorn_apps, "gunicorn_apps"), only)
+    return [_resolve(entry, common) for entry in plain(chosen)]
 
 
 def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornApp:

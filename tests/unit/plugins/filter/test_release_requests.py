@@ -53,3 +53,10 @@ def test_facts_are_known_by_the_loops_item():
     assert release_facts(results, loop_var="app") == {
         "shop": {"id": "1", "directory": "/d", "virtualenv": "/v"}
     }
+
+
+def test_others_than_those_asked_for_are_passed_over():
+    apps = [{"name": "a"}, {"name": "b", "state": "absent"}, {"name": "c"}]
+    assert list(release_requests(apps, only=["c", "b"])) == ["c"]
+    assert list(release_requests(apps, "absent", "b")) == ["b"]
+    assert list(release_requests(apps, "absent", "c")) == []

@@ -1,0 +1,66 @@
+"""The apps that a run is for: how they are named, picked and refused."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn, _only
+from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable
+
+MANIFEST = [{"name": "shop"}, {"name": "blog", "state": "present"}, {"name": "old", "state": "absent"}]
+
+
+@pytest.mark.parametrize(
+    ("only", "names"),
+    [
+        ([], []),
+        ((), []),
+        ("", []),
+        ("shop", ["shop"]),
+        ("shop, blog,", ["shop", "blog"]),
+        (["shop"], ["shop"]),
+    ],
+)
+def test_names_come_as_a_list_or_as_a_text(only, names):
+    assert _only.names(only) == names
+
+
+@pytest.mark.parametrize("only", [{"shop": True}, 5, None, ["shop", 5], [""], [["shop"]]], ids=str)
+def test_anything_else_is_refused(only):
+    with pytest.raises(ValueError, match="write the names of apps"):
+        _only.names(only)
+    assert _only.findings(only, [MANIFEST]) == [f"only: {_only.USE_ONLY}"]
+
+
+def test_no_names_pick_every_entry_and_names_pick_theirs():
+    assert _only.select(MANIFEST, []) == MANIFEST
+    assert _only.select(MANIFEST, "blog,old") == MANIFEST[1:]
+
+
+def test_names_that_some_host_has_are_right():
+    assert _only.findings(["shop", "far"], [MANIFEST, [{"name": "far"}]]) == []
+    assert _only.findings([], []) == []
+    assert _only.findings(["old"], [MANIFEST, [{"name": "old"}]]) == []
+
+
+@pytest.mark.parametrize(
+    ("only", "lists", "finding"),
+    [
+        ("shpo", [MANIFEST], "only: there is no app 'shpo'; this run has blog, shop"),
+        (["shop"], [], "only: there is no app 'shop'; this run has none at all"),
+        (
+            ["shop"],
+            [Unreadable("broken"), "shop", [None]],
+            "only: there is no app 'shop'; this run has none at all",
+        ),
+        (["old"], [MANIFEST], "only: 'old' is to be absent; webstack.python.site removes it"),
+        (" ", [MANIFEST], f"only: names no app; {_only.USE_ONLY}"),
+    ],
+)
+def test_finding_names_the_apps_that_there_are(only, lists, finding):
+    assert _only.findings(only, lists) == [finding]
+
+
+def test_gunicorn_resolves_the_chosen_entries_alone():
+    defaults = {"settings": {}, "service": {"sandbox": "strict", "memory_max": ""}, "keep": 5}
+    defaults.update(dict.fromkeys(_gunicorn.OVERRIDABLE, 1))
+    assert [app["name"] for app in _gunicorn.resolve(MANIFEST, defaults, ["old"])] == ["old"]
