@@ -165,6 +165,14 @@ class Release:
         """Return Gunicorn's version in a form that can be compared."""
         return tuple(int(number) for number in re.findall(r"\d+", self.gunicorn)[:3])
 
+    @property
+    def places(self) -> list[Path]:
+        """What the app must have in sight: its code, its virtualenv, and interpreters that are hidden."""
+        hidden = [
+            path for path in self.interpreters if any(above in HIDDEN for above in (path, *path.parents))
+        ]
+        return [self.directory, self.virtualenv, *hidden]
+
 
 @dataclass(frozen=True)
 class File:
@@ -256,23 +264,24 @@ def build(
 
 
 def _release_tokens(release: Release) -> dict[str, str]:
-    hidden = [
-        path for path in release.interpreters if any(above in HIDDEN for above in (path, *path.parents))
-    ]
-    places = [release.directory, release.virtualenv, *hidden]
+    return {
+        "__DIRECTORY__": str(release.directory),
+        "__VIRTUALENV__": str(release.virtualenv),
+        "__RELEASE__": release.name,
+        "__PYTHONPATH__": ":".join(str(path) for path in release.pythonpath),
+        "__READ_ONLY_PATHS__": " ".join(plain_places(release.places)),
+    }
+
+
+def plain_places(places: Sequence[Path]) -> list[str]:
+    """Return paths as a unit file takes them. Raises ValueError for one that it does not take."""
     for place in places:
         if not PLAIN_PATH.fullmatch(str(place)):
             raise ValueError(
                 f"{place}: a unit file takes only letters, digits and ._/@+:- in a path; "
                 "move it to another place"
             )
-    return {
-        "__DIRECTORY__": str(release.directory),
-        "__VIRTUALENV__": str(release.virtualenv),
-        "__RELEASE__": release.name,
-        "__PYTHONPATH__": ":".join(str(path) for path in release.pythonpath),
-        "__READ_ONLY_PATHS__": " ".join(str(place) for place in places),
-    }
+    return [str(place) for place in places]
 
 
 def fill(text: str, tokens: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ import yaml
 from ansible.plugins.filter.core import FilterModule as CoreFilters
 from ansible_collections.webstack.python.plugins.filter.python_literal import python_literal
 from ansible_collections.webstack.python.plugins.module_utils._files import MARKER
+from ansible_collections.webstack.python.plugins.module_utils._sandbox import section
 from ansible_collections.webstack.python.plugins.plugin_utils._gunicorn import resolve
 
 ROLE = Path(__file__).parents[3] / "roles/gunicorn"
@@ -40,6 +41,7 @@ def render(name, entry=None, **variables):
     )
     environment.filters["comment"] = CoreFilters().filters()["comment"]
     environment.filters["webstack.python.python_literal"] = python_literal
+    environment.filters["webstack.python.unit_sandbox"] = section
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
     common = {
         "service": {
