@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
-import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from ansible_collections.webstack.python.plugins.module_utils._release_options i
     REQUIRED_IF,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils import _source_git, _source_path
+from ansible_collections.webstack.python.plugins.plugin_utils._person import person
 from ansible_collections.webstack.python.plugins.plugin_utils._source_requirements import discover
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError, Tree
 
@@ -106,12 +105,3 @@ def repository_url(url: str, folder: Path) -> str:
     if REMOTE_ADDRESS.match(url):
         return url
     return os.path.normpath(folder / Path(url).expanduser())
-
-
-def person() -> str:
-    """Return who runs Ansible, as user@machine."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

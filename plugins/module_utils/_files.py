@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import fcntl
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 MARKER = "Managed by webstack.python"
 LOCKS = Path("run/webstack/.lock")  # no app can have that name
@@ -61,7 +64,7 @@ def replace_link(link: Path, target: str) -> None:
 
 
 class Locked(Exception):
-    """Another run holds the lock; the text says which file."""
+    """Another run holds the lock; the text says which file, and who runs it since when."""
 
 
 def lock_path(name: str, root: Path = Path("/")) -> Path:
@@ -73,24 +76,55 @@ def lock_path(name: str, root: Path = Path("/")) -> Path:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: Path, by: str = "") -> Iterator[None]:
     """Hold an exclusive flock for the block; a killed process leaves none behind.
 
     The folder is made for root alone, so that nobody else can hold a run up. Whoever holds the
     lock may delete its file. Raises Locked at once when another process holds it.
+
+    by: the person that others are told holds it; empty where that is not known.
     """
     _make_lock_folder(path.parent)
     while True:
-        with path.open("a", encoding="utf-8") as handle:
+        with path.open("a+", encoding="utf-8") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Locked(f"another run holds {path}; wait for it to end, then run again") from None
+                holder = _read_holder(handle)
+                raise Locked(
+                    f"another run{holder} holds {path}; wait for it to end, then run again"
+                ) from None
             if not _is_open(path, handle.fileno()):
                 # Its holder deleted it just before: the next run would lock another file.
                 continue
-            yield
+            _write_holder(handle, by)
+            try:
+                yield
+            finally:
+                handle.truncate(0)
             return
+
+
+def _write_holder(handle: TextIO, by: str) -> None:
+    handle.truncate(0)
+    json.dump({"by": by, "since": now(), "pid": os.getpid()}, handle)
+    handle.flush()
+
+
+def _read_holder(handle: TextIO) -> str:
+    """Say who holds a lock; nothing where the holder has not written it down yet."""
+    handle.seek(0)
+    try:
+        holder = json.load(handle)
+    except ValueError:
+        return ""
+    person = f" of {holder['by']}" if holder["by"] else ""
+    return f"{person} (pid {holder['pid']}, since {holder['since']})"
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
 def _make_lock_folder(folder: Path) -> None:

@@ -63,6 +63,16 @@ class Paths:
         return self.root / "run/webstack" / self.app
 
     @property
+    def held(self) -> Path:
+        """The file that names the instances that were rolled back."""
+        return self.etc / "held.json"
+
+    @property
+    def log(self) -> Path:
+        """The deploy log: a line of JSON for each swap that was tried."""
+        return self.root / "var/log/webstack" / f"{self.app}.jsonl"
+
+    @property
     def lock(self) -> Path:
         """The file that a run locks."""
         return lock_path(f"app-{self.app}", self.root)

@@ -60,6 +60,7 @@ def _files(paths: Paths, sockets: Iterable[str], current: Path | None) -> list[P
         paths.runtime_units / paths.mover,
         paths.etc,
         paths.sockets,
+        paths.log,
     ]
     found = [path for path in candidates if path.is_symlink() or path.exists()]
     if current is not None and current.is_symlink():

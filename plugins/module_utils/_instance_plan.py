@@ -183,12 +183,38 @@ def describe_repairs(paths: Paths, observed: Observed, plan: Plan) -> list[str]:
     return said
 
 
+def is_good(record: Mapping[str, Any]) -> bool:
+    """Tell whether an instance has proven itself, by its record; not while it is still watched."""
+    return bool(record.get("accepted", True))
+
+
+def predecessor(observed: Observed) -> str | None:
+    """Name the instance that a new one follows in the line of good ones."""
+    record = observed.records.get(observed.live or "", {})
+    previous: str | None = observed.live if is_good(record) else record.get("previous")
+    return previous
+
+
+def closed_up(records: Mapping[str, Mapping[str, Any]], leaving: str) -> dict[str, dict[str, Any]]:
+    """Return the records that change where an instance leaves its place in the line of good ones.
+
+    It does where it is deployed once more: otherwise it would be the one before itself.
+    """
+    before = records.get(leaving, {}).get("previous")
+    return {
+        name: {**record, "previous": before}
+        for name, record in records.items()
+        if record.get("previous") == leaving and name != leaving
+    }
+
+
 def beyond(records: Mapping[str, Mapping[str, Any]], keep: int, live: str | None) -> tuple[str, ...]:
     """Name the instances to drop: the oldest beyond `keep`, never the live one or the one before it.
 
-    records: by instance, with `created` and, for the live one, `previous`.
+    Those that never proved themselves go before all others. records: by instance, with `created`,
+    `accepted` and, for the live one, `previous`.
     """
     spared = {live, records.get(live or "", {}).get("previous")}
     newest_first = sorted(records, key=lambda name: str(records[name].get("created", "")), reverse=True)
-    newest_first.sort(key=lambda name: name not in spared)
+    newest_first.sort(key=lambda name: (name not in spared, not is_good(records[name])))
     return tuple(name for name in newest_first[max(keep, 1) :] if name not in spared)

@@ -14,7 +14,7 @@ import os
 import pwd
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,19 @@ class Refused(Exception):
     """The wanted instance was not made live; the text says why, for the user."""
 
 
+class TakenBack(Refused):
+    """The wanted instance was live, did badly, and gave its place back to the one before it."""
+
+
 @dataclass
 class Swap:
     """One run on one app.
 
     account: the app's user. listen: the public address. current: the link that follows
-    the live instance, None for none. record: what instance.json says of the wanted instance.
-    keep: how many instances stay. secrets: values that no message may show. steps: what was
-    done, and the seconds it took.
+    the live instance, None for none. record: what instance.json is to say of the wanted instance.
+    others: what it is to say of other instances, by their ids. held: the instances that are not to be
+    deployed again, for held.json. keep: how many instances stay. secrets: values that no message may
+    show. steps: what was done, and the seconds it took.
     """
 
     paths: Paths
@@ -80,6 +85,8 @@ class Swap:
     current: Path | None
     record: Mapping[str, Any]
     keep: int
+    others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    held: Sequence[Mapping[str, Any]] = ()
     secrets: frozenset[str] = frozenset()
     steps: list[dict[str, Any]] = field(default_factory=list)
 
@@ -266,11 +273,12 @@ class Swap:
         """Make the wanted instance the live one: from here on a reboot starts it."""
         for file in self.plan.shared:
             self._write(file)
-        previous = self.observed.live
-        text = json.dumps({**self.record, "previous": previous}, indent=2) + "\n"
-        write_text(self.paths.instance(self.wanted.id) / "instance.json", text, 0o644)
+        self._write_record(self.wanted.id, self.record)
+        self._write_held()
         self.paths.record.parent.mkdir(exist_ok=True)
         write_text(self.paths.record, live_record(self.paths, self.wanted.id))
+        for instance, record in self.others.items():
+            self._write_record(instance, record)
         _systemd.daemon_reload()
         self._admit()
         self._relink()
@@ -278,6 +286,16 @@ class Swap:
         units = (self.paths.handle, self.paths.target)
         if not all(self.observed.unit(unit).up for unit in units):
             _systemd.systemctl("start", *units)
+
+    def _write_record(self, instance: str, record: Mapping[str, Any]) -> None:
+        text = json.dumps(record, indent=2) + "\n"
+        write_text(self.paths.instance(instance) / "instance.json", text, 0o644)
+
+    def _write_held(self) -> None:
+        if self.held:
+            write_text(self.paths.held, json.dumps({"held": list(self.held)}, indent=2) + "\n", 0o644)
+        else:
+            self.paths.held.unlink(missing_ok=True)
 
     def _retire(self) -> None:
         """Stop the old instance: it takes no more requests, and ends those that it has."""

@@ -16,6 +16,7 @@ description:
   - Where it does not answer as O(health) wants, the module fails with its answer and its journal,
     and the live instance goes on as if nothing had been.
   - What a killed run left behind is put right first, and named in RV(repaired).
+  - Every swap that was tried is a line of the deploy log, C(/var/log/webstack/<app>.jsonl).
   - The role P(webstack.python.gunicorn#role) renders the files; the module fills in what only the
     host knows, C(__INSTANCE__), C(__DIRECTORY__), C(__VIRTUALENV__), C(__RELEASE__),
     C(__PYTHONPATH__), C(__READ_ONLY_PATHS__), C(__PUBLIC_SOCKETS__), C(__WORKERS__) and
@@ -146,6 +147,12 @@ options:
         is served beside the old one, so that a proxy can change over; see RV(pending).
     type: bool
     default: false
+  by:
+    description:
+      - Who runs Ansible, for the deploy log and for whoever finds the app locked. Filled in at the
+        controller.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -214,9 +221,6 @@ steps:
   sample: [{step: rehearse, seconds: 0.8}, {step: start, seconds: 0.7}]
 """
 
-import datetime
-import pwd
-import secrets
 import signal
 from pathlib import Path
 from types import FrameType
@@ -224,27 +228,11 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import _instance, _instance_host, _systemd
-from ansible_collections.webstack.python.plugins.module_utils._files import (
-    Locked,
-    lock,
-    read_text,
-    write_text,
-)
+from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, read_text
 from ansible_collections.webstack.python.plugins.module_utils._instance_absent import remove
-from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
-    decide,
-    describe_repairs,
-)
+from ansible_collections.webstack.python.plugins.module_utils._instance_present import Present
 from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
-from ansible_collections.webstack.python.plugins.module_utils._instance_settings import complaints
-from ansible_collections.webstack.python.plugins.module_utils._instance_sizing import (
-    Workers,
-    keepalive_seconds,
-    read_machine,
-    size_workers,
-)
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, Swap
-from ansible_collections.webstack.python.plugins.module_utils._probe import Health
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -286,6 +274,7 @@ ARGUMENTS: dict[str, Any] = {
     },
     "keep": {"type": "int", "default": 5},
     "settle": {"type": "bool", "default": False},
+    "by": {"type": "str", "default": ""},
 }
 
 
@@ -306,162 +295,6 @@ def hide_environment(module: AnsibleModule) -> dict[str, str]:
     module.params["env"] = dict.fromkeys(env, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
     module.no_log_values = set(secrets_of(env))
     return env
-
-
-class Present:
-    """The wanted instance of one app, compared with what is live on the host."""
-
-    def __init__(self, module: AnsibleModule, env: dict[str, str]) -> None:
-        self.module = module
-        self.params: dict[str, Any] = module.params
-        self.env = env
-        self.paths = _instance.Paths(self.params["name"])
-        self.current = Path(self.params["current"]) if self.params["current"] else None
-        self.release = self._read_release()
-        self.workers = self._size_workers()
-        self.wanted = self._build()
-        self.observed = _instance_host.observe(self.paths, self.wanted, self.current)
-        self.plan = decide(self.paths, self.wanted, self.observed, self.params["listen"], self.params["keep"])
-
-    @property
-    def settles(self) -> bool:
-        """Tell whether this run closes sockets that are no longer wanted."""
-        return bool(self.params["settle"] and self.plan.leave)
-
-    def _read_release(self) -> _instance.Release:
-        directory, virtualenv = Path(self.params["directory"]), Path(self.params["virtualenv"])
-        planned = self.params["planned"]
-        if self.module.check_mode and planned:
-            directory, virtualenv = Path(planned["directory"]), Path(planned["virtualenv"])
-        try:
-            return _instance_host.read_release(directory, virtualenv)
-        except ValueError:
-            if not self.module.check_mode:
-                raise
-        return _instance_host.foresee_release(directory, virtualenv, _instance_host.live_release(self.paths))
-
-    def _size_workers(self) -> Workers:
-        return size_workers(
-            self.params["workers"],
-            self.params["worker_class"],
-            read_machine(),
-            self.params["memory_max"],
-        )
-
-    def _build(self) -> _instance.Instance:
-        public = self.paths.public_socket(self.params["listen"])
-        others = [] if self.params["settle"] else _instance_host.public_sockets(self.paths)
-        keepalive = keepalive_seconds(self.params["worker_class"], self.release.gunicorn_version)
-        return _instance.build(
-            self.paths,
-            _instance.Texts(**self.params["files"]),
-            self.release,
-            self.env,
-            {"__WORKERS__": str(self.workers.count), "__KEEPALIVE__": str(keepalive)},
-            [public, *(unit for unit in others if unit != public)],
-            self.params["listen"],
-            read_key(self.paths.key, create=not self.module.check_mode),
-        )
-
-    def apply(self) -> list[dict[str, Any]]:
-        """Carry the plan out and return its steps. Raises Refused, SystemdError or OSError."""
-        account = self._account()
-        if self.plan.swap:
-            self._ask_gunicorn(account)
-        health = self.params["health"]
-        swap = Swap(
-            paths=self.paths,
-            wanted=self.wanted,
-            observed=self.observed,
-            plan=self.plan,
-            health=Health(
-                path=health["path"],
-                statuses=tuple(health["status"]),
-                timeout=health["timeout"],
-                host=health["host"],
-                scheme=health["scheme"],
-            ),
-            account=account,
-            listen=self.params["listen"],
-            current=self.current,
-            record=self._record(),
-            keep=self.params["keep"],
-            secrets=secrets_of(self.env),
-        )
-        swap.run(settle=self.params["settle"])
-        return swap.steps
-
-    def _account(self) -> pwd.struct_passwd:
-        try:
-            return pwd.getpwnam(self.params["user"])
-        except KeyError:
-            raise Refused(
-                f"{self.params['name']}: there is no unix user '{self.params['user']}' on this host; "
-                "make it before the app is started"
-            ) from None
-
-    def _ask_gunicorn(self, account: pwd.struct_passwd) -> None:
-        found = complaints(self.release.virtualenv, self.params["settings"], account.pw_uid, account.pw_gid)
-        if found:
-            name = self.params["name"]
-            raise Refused("\n".join(f"{name}: gunicorn.settings.{line}" for line in found))
-
-    def _record(self) -> dict[str, Any]:
-        return {
-            "managed_by": "webstack.python",
-            "app": self.params["name"],
-            "instance": self.wanted.id,
-            "directory": str(self.release.directory),
-            "virtualenv": str(self.release.virtualenv),
-            "release": self.release.name,
-            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "workers": self.workers.count,
-            "gunicorn": self.release.gunicorn,
-        }
-
-    def result(self) -> dict[str, Any]:
-        """Return what is known before anything is done."""
-        result = {
-            "changed": self.plan.changes or self.settles,
-            "instance": self.wanted.id,
-            "previous": self.observed.live,
-            "release": self.release.name,
-            "workers": {"count": self.workers.count, "reason": self.workers.reason},
-            "pending": bool(self.plan.leave) and not self.params["settle"],
-            "repaired": describe_repairs(self.paths, self.observed, self.plan),
-            "steps": [],
-        }
-        if self.module._diff:
-            result["diff"] = self._diff()
-        return result
-
-    def _diff(self) -> list[dict[str, str]]:
-        """Show each file that changes; an instance's own beside the live one's, under one id."""
-        live = self.observed.live or self.wanted.id
-        diffs = []
-        for file in (*self.wanted.own, *self.wanted.shared):
-            counterpart = Path(str(file.path).replace(self.wanted.id, live))
-            before = (read_text(counterpart) or "").replace(live, self.wanted.id)
-            after = file.text
-            if file.path.name == "env":
-                before, after = _instance.changed_names(before, after)
-            if _instance.body(before) != _instance.body(after):
-                header = str(file.path)
-                diffs.append(
-                    {"before_header": header, "after_header": header, "before": before, "after": after}
-                )
-        return diffs
-
-
-def read_key(path: Path, *, create: bool) -> bytes:
-    """Return the host's secret, made on first use; without it, ids would tell of environments.
-
-    create: whether to make it; otherwise, where it is missing, any key will do.
-    """
-    if create and not path.exists():
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        write_text(path, secrets.token_hex(), 0o600)
-    return path.read_bytes() if path.exists() else b""
 
 
 def refuse_foreign_units(paths: _instance.Paths) -> None:
@@ -516,7 +349,7 @@ def main() -> None:
         if module.check_mode:
             result = run(module, env)
         else:
-            with lock(paths.lock):
+            with lock(paths.lock, module.params["by"]):
                 result = run(module, env)
                 if module.params["state"] == "absent":
                     paths.lock.unlink()

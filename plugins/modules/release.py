@@ -272,7 +272,7 @@ def present(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode:
         if plan.wants_code() and params["_archive"] is None:
             return {"changed": False, "archive_wanted": True}
-        with lock(plan.layout.lock):
+        with lock(plan.layout.lock, builder.controller):
             archive = params["_archive"]
             build(plan, builder, archive and Path(archive), steps)
     diff = {

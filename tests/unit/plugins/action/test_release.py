@@ -130,11 +130,3 @@ def test_wrong_options_are_refused_before_the_host_is_asked(folder, options, mes
 )
 def test_relative_repository_starts_at_the_playbook(url, meant):
     assert release.repository_url(url, Path("/plays/site")) == meant
-
-
-def test_person_without_an_account_is_named_by_number(monkeypatch):
-    def fail():
-        raise KeyError("uid not found")
-
-    monkeypatch.setattr("getpass.getuser", fail)
-    assert release.person().partition("@")[0].isdigit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
@@ -27,12 +28,34 @@ def test_a_lock_that_is_held_is_refused_and_free_again_afterwards(tmp_path):
     path = _files.lock_path("nginx", tmp_path)
     with (
         _files.lock(path),
-        pytest.raises(_files.Locked, match=r"another run holds .*nginx\.lock"),
+        pytest.raises(_files.Locked, match=r"another run \(pid \d+, since .*\) holds .*nginx\.lock"),
         _files.lock(path),
     ):
         pass
     with _files.lock(path):
         pass
+
+
+def test_who_finds_a_lock_held_is_told_by_whom(tmp_path):
+    path = _files.lock_path("app-shop", tmp_path)
+    told = rf"another run of ann@ws \(pid {os.getpid()}, since 20\S+\+00:00\) holds .*app-shop\.lock; wait"
+    with (
+        _files.lock(path, "ann@ws"),
+        pytest.raises(_files.Locked, match=told),
+        _files.lock(path, "bob@ws"),
+    ):
+        pass
+    with _files.lock(path, "bob@ws"):
+        assert json.loads(path.read_text())["by"] == "bob@ws"
+    assert path.read_text() == ""
+
+
+def test_a_holder_that_has_not_written_its_name_yet_is_not_named(tmp_path):
+    path = _files.lock_path("nginx", tmp_path)
+    with _files.lock(path):
+        path.write_text("")
+        with pytest.raises(_files.Locked, match=r"^another run holds "), _files.lock(path):
+            pass
 
 
 def test_a_file_that_its_holder_deletes_is_not_locked(tmp_path, monkeypatch):

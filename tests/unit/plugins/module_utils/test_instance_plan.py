@@ -11,8 +11,10 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_plan imp
     Observed,
     Unit,
     beyond,
+    closed_up,
     decide,
     describe_repairs,
+    predecessor,
 )
 
 PATHS = Paths("shop")
@@ -222,3 +224,27 @@ def test_the_live_instance_and_the_one_before_it_are_never_dropped():
     }
     assert beyond(records, 1, LIVE) == (OTHER,)
     assert beyond(records, 3, LIVE) == ()
+
+
+def test_an_instance_that_never_proved_itself_is_dropped_before_an_older_good_one():
+    records = {
+        LIVE: {"created": "3", "previous": OLD},
+        OLD: {"created": "0"},
+        OTHER: {"created": "1"},
+        "dddddddddddd": {"created": "2", "accepted": False},
+    }
+    assert beyond(records, 3, LIVE) == ("dddddddddddd",)
+
+
+def test_a_new_instance_follows_the_live_one_if_that_is_good():
+    assert predecessor(CONVERGED) == LIVE
+    unproven = {**CONVERGED.records, LIVE: {"previous": OLD, "accepted": False}}
+    assert predecessor(replace(CONVERGED, records=unproven)) == OLD
+    assert predecessor(FRESH) is None
+
+
+def test_an_instance_that_is_deployed_once_more_leaves_its_old_place_in_the_line():
+    records = {LIVE: {"previous": OLD}, OLD: {"previous": OTHER}, OTHER: {"previous": None}}
+    assert closed_up(records, OLD) == {LIVE: {"previous": OTHER}}
+    assert closed_up(records, LIVE) == {}
+    assert closed_up({LIVE: {"previous": None}}, "dddddddddddd") == {}

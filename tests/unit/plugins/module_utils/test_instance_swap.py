@@ -98,7 +98,14 @@ def wanted(paths: Paths) -> Instance:
     )
 
 
-def swap(host: Host, *, settle: bool = False, keep: int = 5) -> _instance_swap.Swap:
+def swap(
+    host: Host,
+    *,
+    settle: bool = False,
+    keep: int = 5,
+    others: dict[str, dict[str, str]] | None = None,
+    held: tuple[dict[str, str], ...] = (),
+) -> _instance_swap.Swap:
     """Plan a run, carry it out and return it."""
     paths, instance = host.paths, wanted(host.paths)
     current = paths.root / "srv/current"
@@ -112,7 +119,14 @@ def swap(host: Host, *, settle: bool = False, keep: int = 5) -> _instance_swap.S
         account=pwd.getpwuid(os.getuid()),
         listen="unix",
         current=current,
-        record={"instance": NEW, "created": "2", "directory": str(paths.root / "srv/releases/r2/code")},
+        record={
+            "instance": NEW,
+            "created": "2",
+            "directory": str(paths.root / "srv/releases/r2/code"),
+            "previous": OLD,
+        },
+        others=others or {},
+        held=held,
         keep=keep,
         secrets=frozenset({"hunter2hunter2"}),
     )
@@ -349,11 +363,39 @@ def test_instances_beyond_those_to_keep_are_removed(host):
     assert sorted(path.name for path in host.paths.etc.iterdir()) == [NEW, OLD, "dddddddddddd"]
 
 
+def test_the_commit_writes_who_is_held_and_what_else_changes_in_the_line(host):
+    make_live(host)
+    swap(host, held=({"instance": OLD},), others={OLD: {"previous": "cccccccccccc"}})
+    assert json.loads(host.paths.held.read_text()) == {"held": [{"instance": OLD}]}
+    assert json.loads((host.paths.instance(OLD) / "instance.json").read_text()) == {
+        "previous": "cccccccccccc"
+    }
+
+
+def test_an_ordinary_commit_lets_go_of_those_that_were_held(host):
+    make_live(host)
+    host.paths.held.write_text('{"held": []}')
+    swap(host)
+    assert not host.paths.held.exists()
+
+
+def test_a_refusal_leaves_those_that_are_held(host):
+    make_live(host)
+    host.paths.held.write_text('{"held": []}')
+    host.unhealthy = "check-"
+    with pytest.raises(_instance_swap.Refused):
+        swap(host)
+    assert host.paths.held.exists()
+
+
 def test_an_absent_app_leaves_nothing_and_others_alone(host):
     other = host.paths.units / "gunicorn-shop-api.socket"
     before = tree(host.paths.root)
     make_live(host)
     swap(host)
+    host.paths.held.write_text("{}")
+    host.paths.log.parent.mkdir(parents=True)
+    host.paths.log.write_text("{}\n")
     other.write_text("x\n")
     assert remove(host.paths, None, dry=True) == (True, [])
     assert other.exists()

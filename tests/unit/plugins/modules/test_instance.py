@@ -7,7 +7,7 @@ import types
 
 import pytest
 import yaml
-from ansible_collections.webstack.python.plugins.module_utils import _instance, _systemd
+from ansible_collections.webstack.python.plugins.module_utils import _instance, _instance_present, _systemd
 from ansible_collections.webstack.python.plugins.module_utils._instance import Paths, live_record
 from ansible_collections.webstack.python.plugins.modules import instance
 
@@ -33,11 +33,11 @@ def test_only_values_that_can_be_secrets_are_blotted_out_of_messages():
 def test_the_hosts_key_is_made_once_and_for_root_alone(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fchown", lambda *_: None)
     path = tmp_path / "webstack/instance.key"
-    assert instance.read_key(path, create=False) == b""
+    assert _instance_present.read_key(path, create=False) == b""
     assert not path.exists()
-    key = instance.read_key(path, create=True)
+    key = _instance_present.read_key(path, create=True)
     assert len(key) == 64
-    assert instance.read_key(path, create=True) == key
+    assert _instance_present.read_key(path, create=True) == key
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -117,7 +117,7 @@ def test_a_line_of_a_secret_is_blotted_out_of_messages():
 @pytest.fixture
 def started(tmp_path, monkeypatch):
     """The module as main gets it, for an absent app on a host of its own."""
-    shown = module(name="shop", state="absent", current=None, env={"KEY": "first line\nend"})
+    shown = module(name="shop", state="absent", by="ann@ws", current=None, env={"KEY": "first line\nend"})
     shown.check_mode = False
     shown.said = []
     shown.exit_json = lambda **result: shown.said.append(result)
@@ -155,17 +155,21 @@ def test_a_failure_shows_no_value_of_the_environment(started, monkeypatch):
 def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        instance,
+        _instance_present,
         "Swap",
         lambda **given: (
             seen.append(given["secrets"]) or types.SimpleNamespace(run=lambda **_: None, steps=[])
         ),
     )
-    present = object.__new__(instance.Present)
+    present = object.__new__(_instance_present.Present)
     present.env = {"SECRET": "hunter2hunter2"}
     health = {"path": "/", "status": [], "timeout": 1, "host": "h", "scheme": "http"}
     present.params = {"health": health, "listen": "unix", "keep": 5, "settle": False}
-    present.paths = present.wanted = present.observed = present.current = None
+    present.module = module()
+    present.module.warn = pytest.fail
+    present.paths = present.current = None
+    present.wanted = types.SimpleNamespace(id="aaaaaaaaaaaa")
+    present.observed = types.SimpleNamespace(records={})
     present.plan = types.SimpleNamespace(swap=False)
     monkeypatch.setattr(present, "_account", lambda: None)
     monkeypatch.setattr(present, "_record", dict)
