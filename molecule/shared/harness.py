@@ -263,7 +263,7 @@ def app(environ, start_response):
     }}
     start_response(status, [("Content-Type", "application/json")])
     return [json.dumps(answer).encode()]
-'''
+{coda}'''
 
 
 def write_app(
@@ -272,14 +272,16 @@ def write_app(
     *,
     prelude: str = "",
     status: str = "200 OK",
+    coda: str = "",
     requirements: str = "",
 ) -> Path:
     """Write the test app into a folder and return it.
 
-    prelude: code that runs at import; status: what the health path answers.
+    prelude: code that runs at import; status: what the health path answers; coda: code at the
+    end of the module.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "web.py").write_text(APP.format(text=text, prelude=prelude, status=status))
+    (folder / "web.py").write_text(APP.format(text=text, prelude=prelude, status=status, coda=coda))
     (folder / "requirements.txt").write_text(requirements)
     (folder / "static").mkdir(exist_ok=True)
     (folder / "static/site.css").write_text(f"/* {text} */\n")

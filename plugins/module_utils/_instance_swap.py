@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
+from ansible_collections.webstack.python.plugins.module_utils._boot import Boot
 from ansible_collections.webstack.python.plugins.module_utils._files import (
     MARKER,
     replace_link,
@@ -35,7 +36,6 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_host import (
     held_inodes,
-    is_running,
     listening_inodes,
     owner,
     read_records,
@@ -233,9 +233,7 @@ class Swap:
         shown = _systemd.show(service, "MainPID", "InvocationID")
         pid = int(shown["MainPID"])
         try:
-            wait_until_healthy(
-                socket, self.health, lambda: is_running(pid), lambda text: mask(text, self.secrets)
-            )
+            wait_until_healthy(socket, self.health, Boot(pid).trouble, lambda text: mask(text, self.secrets))
         except Unhealthy as error:
             raise self._refusal(phase, str(error), service, shown["InvocationID"], instance) from None
 

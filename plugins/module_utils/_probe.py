@@ -50,6 +50,7 @@ class Answer:
 
     status: int
     body: str
+    location: str = ""
 
 
 class Unhealthy(Exception):
@@ -74,14 +75,14 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def wait_until_healthy(
-    path: Path, health: Health, alive: Callable[[], bool], hide: Callable[[str], str] = str
+    path: Path, health: Health, trouble: Callable[[], str], hide: Callable[[str], str] = str
 ) -> Answer:
     """Ask until a good answer comes, and return it.
 
     A refused connection, a broken one or a 503 is asked again until the timeout; any other
-    status is final at once, and so is the end of the process.
+    status is final at once, and so is trouble.
 
-    path: the app's unix socket. alive: tells whether the process that should answer still runs.
+    path: the app's unix socket. trouble: says why no answer can come any more, '' while one can.
     hide: takes out of a body what nobody may see; it gets the body before that is cut short.
     Raises Unhealthy.
     """
@@ -89,7 +90,7 @@ def wait_until_healthy(
     last = "no answer"
     while True:
         try:
-            answer = _ask(path, health, alive, deadline, hide)
+            answer = _ask(path, health, trouble, deadline, hide)
         except _NotYet as error:
             last = str(error)
         else:
@@ -98,15 +99,15 @@ def wait_until_healthy(
             last = _describe(answer, health)
             if answer.status != UNAVAILABLE:
                 raise Unhealthy(last)
-        if not alive():
-            raise Unhealthy("the process ended")
+        if said := trouble():
+            raise Unhealthy(said)
         if time.monotonic() >= deadline:
             raise Unhealthy(f"no good answer within {health.timeout:g} s; the last attempt: {last}")
         time.sleep(PAUSE)
 
 
 def _ask(
-    path: Path, health: Health, alive: Callable[[], bool], deadline: float, hide: Callable[[str], str]
+    path: Path, health: Health, trouble: Callable[[], str], deadline: float, hide: Callable[[str], str]
 ) -> Answer:
     connection = _UnixConnection(path, timeout=max(deadline - time.monotonic(), PAUSE))
     try:
@@ -122,27 +123,29 @@ def _ask(
                 "Connection": "close",
             },
         )
-        _wait_for_bytes(connection.sock, alive, deadline)
+        _wait_for_bytes(connection.sock, trouble, deadline)
         response = connection.getresponse()
         body = response.read(BODY_READ).decode("utf-8", "replace")
-        return Answer(response.status, hide(body)[:BODY_LIMIT])
+        location = hide(response.getheader("Location", ""))
+        return Answer(response.status, hide(body)[:BODY_LIMIT], location)
     except (OSError, http.client.HTTPException) as error:
         raise _NotYet(str(error) or type(error).__name__) from None
     finally:
         connection.close()
 
 
-def _wait_for_bytes(sock: socket.socket, alive: Callable[[], bool], deadline: float) -> None:
-    """Wait for the first byte of an answer, and no longer than the process lives."""
+def _wait_for_bytes(sock: socket.socket, trouble: Callable[[], str], deadline: float) -> None:
+    """Wait for the first byte of an answer, and no longer than one can come."""
     while not select.select([sock], [], [], PAUSE)[0]:
-        if not alive():
-            raise _NotYet("the process ended")
+        if said := trouble():
+            raise _NotYet(said)
         if time.monotonic() >= deadline:
             raise _NotYet("the connection was taken, but no answer came")
 
 
 def _describe(answer: Answer, health: Health) -> str:
-    lines = [f"GET {health.path} gave {answer.status}, wanted was {health.wanted}"]
+    leads = f" (to {answer.location})" if answer.location else ""
+    lines = [f"GET {health.path} gave {answer.status}{leads}, wanted was {health.wanted}"]
     if answer.body.strip():
         lines += ["It answered:", *(f"    {line}" for line in answer.body.strip().splitlines())]
     return "\n".join(lines)

@@ -188,6 +188,7 @@ def test_a_rehearsal_has_a_socket_of_its_own_alone_and_stays_down_when_it_crashe
     lines = directives(render("instance.service.j2", check=True))
     assert "Sockets=gunicorn-shop@check-__INSTANCE__.socket" in lines
     assert "Restart=no" in lines
+    assert "TimeoutStopSec=1" in lines
     assert not [line for line in lines if line.startswith("PartOf") or "__PUBLIC_SOCKETS__" in line]
     socket = directives(render("instance.socket.j2", check=True))
     assert "ListenStream=/run/webstack/shop/check-__INSTANCE__.sock" in socket
@@ -207,6 +208,7 @@ def test_a_rehearsal_differs_from_its_instance_in_little_else():
         "Restart",
         "RestartSec",
         "Sockets",
+        "TimeoutStopSec",
     }
 
 

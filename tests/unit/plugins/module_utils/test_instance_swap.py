@@ -51,7 +51,7 @@ class Host:
         return _systemd.Completed(int(failed), "")
 
     def wait(
-        self, socket: Path, _health: Health, _alive: Callable[[], bool], hide: Callable[[str], str]
+        self, socket: Path, _health: Health, _trouble: Callable[[], str], hide: Callable[[str], str]
     ) -> None:
         self.calls.append(f"ask {socket.name}")
         if self.unhealthy and socket.name.startswith(self.unhealthy):

@@ -38,6 +38,8 @@ def serving(path: Path, reply: Reply) -> Iterator[list[dict[str, str]]]:
             seen.append({"path": self.path, **self.headers})
             status, text = reply(self)
             self.send_response(status)
+            for name, value in getattr(self, "extra", {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text.encode())
 
@@ -63,14 +65,14 @@ def path(tmp_path):
     return tmp_path / "app.sock"
 
 
-def alive() -> bool:
-    return True
+def no_trouble() -> str:
+    return ""
 
 
 def test_a_good_answer_is_taken_and_the_app_hears_the_real_host(path):
     health = Health(path="/healthz", statuses=(204,), host="shop.example.com", scheme="https")
     with serving(path, lambda _: (204, "")) as seen:
-        assert wait_until_healthy(path, health, alive).status == 204
+        assert wait_until_healthy(path, health, no_trouble).status == 204
     assert seen[0]["path"] == "/healthz"
     assert seen[0]["Host"] == "shop.example.com"
     assert seen[0]["X-Forwarded-Proto"] == "https"
@@ -79,27 +81,38 @@ def test_a_good_answer_is_taken_and_the_app_hears_the_real_host(path):
 @pytest.mark.parametrize("status", [200, 301, 404])
 def test_without_wanted_statuses_all_below_500_are_good(path, status):
     with serving(path, lambda _: (status, "")):
-        assert wait_until_healthy(path, Health(timeout=2), alive).status == status
+        assert wait_until_healthy(path, Health(timeout=2), no_trouble).status == status
 
 
 def test_a_wrong_status_is_refused_at_once_with_the_answer(path):
     with serving(path, lambda _: (500, "no such table: users")), pytest.raises(Unhealthy) as refused:
-        wait_until_healthy(path, Health(path="/healthz", statuses=(200,), timeout=30), alive)
+        wait_until_healthy(path, Health(path="/healthz", statuses=(200,), timeout=30), no_trouble)
     assert str(refused.value) == (
         "GET /healthz gave 500, wanted was 200\nIt answered:\n    no such table: users"
     )
 
 
+def test_a_redirect_is_refused_with_where_it_leads(path):
+    def redirect(handler: http.server.BaseHTTPRequestHandler) -> tuple[int, str]:
+        handler.extra = {"Location": "https://login.example.com/hunter2"}  # type: ignore[attr-defined]
+        return 302, ""
+
+    health = Health(path="/healthz", statuses=(200,))
+    with serving(path, redirect), pytest.raises(Unhealthy) as refused:
+        wait_until_healthy(path, health, no_trouble, lambda text: text.replace("hunter2", "***"))
+    assert str(refused.value) == "GET /healthz gave 302 (to https://login.example.com/***), wanted was 200"
+
+
 def test_a_long_answer_is_cut(path):
     with serving(path, lambda _: (500, "é" * 5000)), pytest.raises(Unhealthy) as refused:
-        wait_until_healthy(path, Health(), alive)
+        wait_until_healthy(path, Health(), no_trouble)
     assert str(refused.value).count("é") == 500
 
 
 def test_a_secret_across_the_cut_is_hidden_whole(path):
     body = "x" * 495 + "hunter2hunter2"
     with serving(path, lambda _: (500, body)), pytest.raises(Unhealthy) as refused:
-        wait_until_healthy(path, Health(), alive, lambda text: text.replace("hunter2hunter2", "***"))
+        wait_until_healthy(path, Health(), no_trouble, lambda text: text.replace("hunter2hunter2", "***"))
     assert "x***" in str(refused.value)
     assert "hunt" not in str(refused.value)
 
@@ -107,13 +120,13 @@ def test_a_secret_across_the_cut_is_hidden_whole(path):
 def test_503_is_asked_again(path):
     answers = iter([503, 503, 200])
     with serving(path, lambda _: (next(answers), "")) as seen:
-        assert wait_until_healthy(path, Health(timeout=10), alive).status == 200
+        assert wait_until_healthy(path, Health(timeout=10), no_trouble).status == 200
     assert len(seen) == 3
 
 
 def test_503_for_good_is_refused_after_the_timeout(path):
     with serving(path, lambda _: (503, "warming up")), pytest.raises(Unhealthy) as refused:
-        wait_until_healthy(path, Health(timeout=0.2), alive)
+        wait_until_healthy(path, Health(timeout=0.2), no_trouble)
     assert "no good answer within 0.2 s" in str(refused.value)
     assert "warming up" in str(refused.value)
 
@@ -126,13 +139,13 @@ def test_a_socket_that_comes_late_is_waited_for(path):
 
     thread = threading.Thread(target=listen_late)
     thread.start()
-    assert wait_until_healthy(path, Health(timeout=10), alive).status == 200
+    assert wait_until_healthy(path, Health(timeout=10), no_trouble).status == 200
     thread.join()
 
 
 def test_no_socket_at_all_is_refused_after_the_timeout(path):
     with pytest.raises(Unhealthy, match="No such file or directory"):
-        wait_until_healthy(path, Health(timeout=0.1), alive)
+        wait_until_healthy(path, Health(timeout=0.1), no_trouble)
 
 
 def test_a_process_that_ends_while_it_is_asked_is_refused_at_once(path):
@@ -142,7 +155,11 @@ def test_a_process_that_ends_while_it_is_asked_is_refused_at_once(path):
         listening.listen()
         started = time.monotonic()
         with pytest.raises(Unhealthy, match="the process ended"):
-            wait_until_healthy(path, Health(timeout=30), lambda: time.monotonic() < started + 0.1)
+            wait_until_healthy(
+                path,
+                Health(timeout=30),
+                lambda: "the process ended" if time.monotonic() > started + 0.1 else "",
+            )
         assert time.monotonic() < started + 5
 
 
@@ -151,4 +168,4 @@ def test_an_app_that_never_answers_is_refused_after_the_timeout(path):
         listening.bind(str(path))
         listening.listen()
         with pytest.raises(Unhealthy, match="no answer came"):
-            wait_until_healthy(path, Health(timeout=0.2), alive)
+            wait_until_healthy(path, Health(timeout=0.2), no_trouble)
