@@ -17,7 +17,11 @@ from ansible_collections.webstack.python.plugins.module_utils._release_options i
     OPTIONS,
     REQUIRED_IF,
 )
-from ansible_collections.webstack.python.plugins.plugin_utils import _source_git, _source_path
+from ansible_collections.webstack.python.plugins.plugin_utils import (
+    _source_archive,
+    _source_git,
+    _source_path,
+)
 from ansible_collections.webstack.python.plugins.plugin_utils._person import person
 from ansible_collections.webstack.python.plugins.plugin_utils._source_requirements import discover
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError, Tree
@@ -73,14 +77,24 @@ class ActionModule(ActionBase):
     def _collect(self, options: dict[str, Any]) -> Tree:
         source, folder = options["source"], Path(self._loader.get_basedir())
         if source["path"]:
-            return _source_path.collect(Path(os.path.normpath(folder / Path(source["path"]).expanduser())))
+            return _source_path.collect(absolute(source["path"], folder))
+        caches = Path(constants.config.get_config_value("ANSIBLE_HOME"))
+        ca_bundle = options["ca_bundle"] or ""
+        if source["archive"]:
+            place = source["archive"]
+            archive = _source_archive.Archive(
+                place=place if _source_archive.is_url(place) else str(absolute(place, folder)),
+                checksum=source["checksum"],
+                cache=caches / "webstack-archives",
+                ca_bundle=ca_bundle,
+            )
+            return _source_archive.collect(archive, source["subfolder"])
         repository = _source_git.Repository(
-            url=repository_url(source["git"], folder),
-            cache=Path(constants.config.get_config_value("ANSIBLE_HOME")) / "webstack-git",
-            ca_bundle=options["ca_bundle"] or "",
+            url=repository_url(source["git"], folder), cache=caches / "webstack-git", ca_bundle=ca_bundle
         )
         # A task keeps its id for all hosts of a run, and has another one in the next run.
-        return _source_git.collect(repository, source["ref"], run=str(self._task._uuid))
+        run = str(self._task._uuid)
+        return _source_git.collect(repository, source["ref"], run, source["subfolder"])
 
     def _build(self, tree: Tree, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Send the tree and run the module on it; no copy of it is left behind on either side."""
@@ -104,4 +118,9 @@ def repository_url(url: str, folder: Path) -> str:
     """Return a repository's address; a relative path starts at the playbook's folder."""
     if REMOTE_ADDRESS.match(url):
         return url
-    return os.path.normpath(folder / Path(url).expanduser())
+    return str(absolute(url, folder))
+
+
+def absolute(place: str, folder: Path) -> Path:
+    """Return a path of the controller; a relative one starts at the playbook's folder."""
+    return Path(os.path.normpath(folder / Path(place).expanduser()))

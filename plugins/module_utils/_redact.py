@@ -17,3 +17,10 @@ def redact(text: str) -> str:
 def without_credentials(url: str) -> str:
     """Return a URL without its user and password."""
     return _USERINFO.sub(r"\g<scheme>", url)
+
+
+def conceal(text: str, *secrets: str) -> str:
+    """Return the text without any of the secrets, and without what redact takes away."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return redact(text)

@@ -52,6 +52,22 @@ options:
         description: A branch, a tag or a commit of O(source.git).
         type: str
         default: HEAD
+      archive:
+        description:
+          - An archive, as tar.gz, tar.bz2, tar.xz or zip. An https URL, that the controller fetches and keeps
+            by its checksum, or a file on the controller.
+          - One folder that holds all of it, as release archives have it, is left out of the paths.
+          - An archive with a path that leaves it, a link that does, or a device is refused.
+        type: str
+      checksum:
+        description:
+          - The checksum of O(source.archive), C(sha256:) and 64 hex digits; needed for a URL.
+        type: str
+        default: ""
+      subfolder:
+        description: The folder of O(source.git) or O(source.archive) that is taken; all, where it is empty.
+        type: str
+        default: ""
   requirements:
     description:
       - V(auto) takes the first that the source tree has at its top of C(uv.lock), C(pylock.toml), a
@@ -96,7 +112,8 @@ options:
     type: bool
     default: true
   ca_bundle:
-    description: A file on the controller with the certificates by which Git trusts O(source.git).
+    description: A file on the controller with the certificates by which O(source.git) and
+      O(source.archive) are trusted.
     type: path
 attributes:
   check_mode:
@@ -129,6 +146,15 @@ EXAMPLES = r"""
     uv: /opt/webstack/uv-0.13.8/bin/uv
     gunicorn_version: 27.0.1
 
+- name: Build a release from an archive
+  webstack.python.release:
+    name: shop
+    source:
+      archive: https://git.example.com/shop/archive/v1.4.0.tar.gz
+      checksum: sha256:6f8a0f6d2d3a5a2a9a0c7cb4d3fbb6e0c1d7a1be0bf0f6b1e0d7c9a4f1d2e3b4
+    uv: /opt/webstack/uv-0.13.8/bin/uv
+    gunicorn_version: 27.0.1
+
 - name: Keep three releases, and what is in use
   webstack.python.release:
     name: shop
@@ -155,7 +181,7 @@ virtualenv:
   type: str
   sample: /srv/shop/venvs/0d4c1f6a92b8
 revision:
-  description: The commit of O(source.git); null for O(source.path).
+  description: The commit of O(source.git), the checksum of O(source.archive); null for O(source.path).
   returned: when O(state=present)
   type: str
 prunable:

@@ -8,7 +8,12 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn, _nginx, _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import (
+    _gunicorn,
+    _nginx,
+    _rules,
+    _source_rules,
+)
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
     attempt,
     plain,
@@ -36,13 +41,7 @@ SCHEMA = Schema(
         **_gunicorn.SHARED_RULES,
         **_gunicorn.server_rules("gunicorn."),
         **_nginx.site_rules("nginx."),
-        "source": Rule("name the code, such as {path: ../shop}", _rules.source),
-        "source.path": Rule(_rules.USE_FOLDER),
-        "source.git": Rule(_rules.USE_GIT, _rules.git_url, secret=True),
-        "source.ref": Rule(
-            _rules.USE_REFERENCE,
-            _rules.matches(_rules.REFERENCE, "cannot name a commit", _rules.USE_REFERENCE),
-        ),
+        **_source_rules.rules(),
         "requirements": Rule(_rules.USE_REQUIREMENTS, _rules.requirements, secret=True),
         "python": Rule(
             _rules.USE_INTERPRETER,
@@ -121,8 +120,7 @@ def manifest_findings(
 
 
 def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[Reported]:
-    source_path = Rule(_rules.USE_FOLDER, _rules.source_path(inventory.base))
-    schema = dataclasses.replace(SCHEMA, rules={**SCHEMA.rules, "source.path": source_path})
+    schema = dataclasses.replace(SCHEMA, rules={**SCHEMA.rules, **_source_rules.rules(inventory.base)})
     reported, entries = check_list(plain_or_unreadable(python_apps), schema, host)
     reported += compare(entries, same_names, same_addresses)
     if host in inventory.proxy_hosts:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import difflib
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
@@ -24,12 +23,8 @@ Endpoint = tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]  # an addre
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-REFERENCE = re.compile(r"(?!-)(?!.*\.\.)[^\s~^:?*\[\\\x00-\x1f\x7f]+")
 INTERPRETER = re.compile(r"(/[\w.+-]+)+|[A-Za-z0-9][\w.+-]*")
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-SCP_LIKE = re.compile(r"([\w.+-]+@)?[A-Za-z0-9][\w.-]*:(?!//)[^\s:-]\S*")
-GIT_URL = re.compile(r"(https|ssh|file)://(?!-)[^\s\x00-\x1f\x7f]+")
-GIT_PATH = re.compile(r"\.{0,2}(/[\w.@+,=~:-]+)+/?")
 PLAIN_PATH = re.compile(r"[\w./@+,=~-]+")
 ABSOLUTE_PATH = re.compile(r"(/[\w.@+,=~:-]+)+/?")
 URL_PREFIX = re.compile(r"/([A-Za-z0-9._~@+-]+/)+")
@@ -53,9 +48,6 @@ REQUIREMENT = re.compile(
 
 USE_NAME = 'use a to z, 0 to 9 and "-", starting with a letter, at most 31 characters'
 USE_APP = 'write MODULE:CALLABLE, such as "shop.wsgi:app" or "shop:create_app()"'
-USE_GIT = "write an https, ssh or file URL, user@host:path, or a path that starts with / or ."
-USE_FOLDER = "name a folder on the controller"
-USE_REFERENCE = "name a branch, a tag or a commit"
 USE_INTERPRETER = "write a name such as python3.12, or an absolute path"
 USE_REQUIREMENTS = 'write auto, or a list such as ["flask==3.1.*"]'
 USE_ENV = "write each variable as NAME: value"
@@ -147,34 +139,6 @@ def _is_target(text: str) -> bool:
     return isinstance(target, ast.Name)
 
 
-def source(value: Mapping[str, Any]) -> Problems:
-    """Exactly one kind of source, and a ref only where it means something."""
-    kinds = [key for key in ("path", "git") if key in value]
-    if not kinds:
-        yield "names no source; add path or git"
-    elif len(kinds) > 1:
-        yield "has both path and git; keep one of them"
-    elif "ref" in value and "git" not in value:
-        yield "has a ref without git; remove ref, or use git"
-
-
-def source_path(base: str) -> Callable[[str], Problems]:
-    """Make the rule that a folder is there on the controller; base: where a relative path starts."""
-
-    def rule(value: str) -> Problems:
-        if not value or not os.path.isdir(os.path.join(base, os.path.expanduser(value))):
-            start = f" from {base}" if value and not os.path.isabs(value) else ""
-            yield f"{value!r} is not a folder{start}; {USE_FOLDER}"
-
-    return rule
-
-
-def git_url(value: str) -> Problems:
-    """A repository by a transport that proves whom it talks to; the URL may hold a password."""
-    if not (GIT_URL.fullmatch(value) or SCP_LIKE.fullmatch(value) or GIT_PATH.fullmatch(value)):
-        yield f"is not a repository that is fetched safely; {USE_GIT}"
-
-
 def requirements(value: object) -> Problems:
     """The word auto, or a list of requirement specifiers (which may hold a password)."""
     if not isinstance(value, list):
@@ -210,7 +174,7 @@ def _as_text(item: object) -> str:
 def shared(value: list[str]) -> Problems:
     """Paths inside the release, none of them twice or inside another."""
     for index, item in enumerate(value):
-        if not _is_inside(item):
+        if not is_inside(item):
             yield f"{item!r} is not a path inside the release; {USE_SHARED}"
         elif item in value[:index]:
             yield f"{item!r} is listed twice; list it once"
@@ -220,7 +184,7 @@ def shared(value: list[str]) -> Problems:
                 yield f"{item!r} lies in {parent!r}, which is shared already; remove it"
 
 
-def _is_inside(path: str) -> bool:
+def is_inside(path: str) -> bool:
     """Tell whether a path is relative, in its shortest form, and of plain characters."""
     parts = path.split("/")
     return bool(PLAIN_PATH.fullmatch(path)) and not {"", ".", ".."}.intersection(parts)
@@ -372,7 +336,7 @@ def static(value: Mapping[Any, object]) -> Problems:
     """URL prefixes to folders that do not leave the release."""
     for prefix, folder in value.items():
         yield from url_prefix(prefix)
-        if not isinstance(folder, str) or not _is_inside(folder.removesuffix("/")):
+        if not isinstance(folder, str) or not is_inside(folder.removesuffix("/")):
             yield f"{prefix}: its folder is not a path inside the release; {USE_STATIC}"
 
 

@@ -128,8 +128,8 @@ class Repository:
         return None
 
 
-def collect(repository: Repository, ref: str, run: str) -> Tree:
-    """Return the tree of a branch, tag or commit.
+def collect(repository: Repository, ref: str, run: str, subfolder: str = "") -> Tree:
+    """Return the tree of a branch, tag or commit, or of one folder in it.
 
     run: what one run of a playbook is known by. In one run a ref is asked for once, so that all
     hosts get the same commit. Raises SourceError.
@@ -139,7 +139,7 @@ def collect(repository: Repository, ref: str, run: str) -> Tree:
     with _locked(repository):
         try:
             commit = _resolve(repository, ref, run)
-            return _read(repository, commit)
+            return _read(repository, commit, subfolder.strip("/"))
         except GitError as error:
             raise SourceError(f"reading '{ref}' from {repository.address} failed:\n{error}") from None
 
@@ -194,11 +194,12 @@ def _ask(repository: Repository, ref: str) -> str:
     return commit
 
 
-def _read(repository: Repository, commit: str) -> Tree:
+def _read(repository: Repository, commit: str, subfolder: str) -> Tree:
     """Return the tree of a commit that the cache holds, all its files in memory."""
     modified = int(repository.run("log", "-1", "--format=%ct", commit))
     found: list[tuple[str, str, str]] = []
-    for line in repository.run("ls-tree", "-r", "-z", commit).split(b"\0"):
+    chosen = ("--", f"{subfolder}/") if subfolder else ()
+    for line in repository.run("ls-tree", "-r", "-z", commit, *chosen).split(b"\0"):
         if line:
             head, _, name = line.partition(b"\t")
             mode, kind, identity = head.decode().split()
@@ -213,7 +214,7 @@ def _read(repository: Repository, commit: str) -> Tree:
     blobs = _blobs(repository, {identity for _, _, identity in found})
     contents = {path: blobs[identity] for path, _, identity in found}
     entries = [_entry(path, mode, contents[path], modified, repository) for path, mode, _ in found]
-    return make_tree("git", repository.address, commit, entries, contents.__getitem__)
+    return make_tree("git", repository.address, commit, entries, contents.__getitem__, subfolder)
 
 
 def _entry(path: str, mode: str, content: bytes, modified: int, repository: Repository) -> Entry:

@@ -11,7 +11,7 @@ import os
 import posixpath
 import tarfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import IO
@@ -45,7 +45,7 @@ class Entry:
 class Tree:
     """The entries of a source tree, and how the bytes of its files are read.
 
-    origin: a folder, or a repository's address without credentials. revision: a commit, or None.
+    origin: a folder, or an address without credentials. revision: a commit, a checksum, a version or None.
     """
 
     kind: str
@@ -97,11 +97,14 @@ def make_tree(
     revision: str | None,
     entries: Iterable[Entry],
     read: Callable[[str], bytes],
+    subfolder: str = "",
 ) -> Tree:
-    """Return a tree of these entries.
+    """Return a tree of these entries, or of those in one folder of them.
 
     Raises SourceError where it is empty, or a link leads out of it.
     """
+    if subfolder.strip("/"):
+        return _subtree(kind, origin, revision, entries, read, subfolder.strip("/"))
     ordered = tuple(sorted(entries, key=lambda entry: entry.path))
     if not ordered:
         raise SourceError(
@@ -110,6 +113,25 @@ def make_tree(
     for entry in ordered:
         refuse_escape(entry, origin)
     return Tree(kind, origin, revision, ordered, read)
+
+
+def _subtree(
+    kind: str,
+    origin: str,
+    revision: str | None,
+    entries: Iterable[Entry],
+    read: Callable[[str], bytes],
+    folder: str,
+) -> Tree:
+    inner = [
+        replace(entry, path=entry.path.removeprefix(f"{folder}/"))
+        for entry in entries
+        if entry.path.startswith(f"{folder}/")
+    ]
+    if not inner:
+        raise SourceError(f"{origin} has no files in the folder '{folder}'; check source.subfolder")
+    place = f"{origin}#subdirectory={folder}"
+    return make_tree(kind, place, revision, inner, lambda path: read(f"{folder}/{path}"))
 
 
 def travels(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,6 +73,18 @@ def test_nothing_travels_when_the_host_has_the_release(folder):
     assert action.sent == []
 
 
+def test_archive_beside_the_playbook_is_a_source(folder):
+    with tarfile.open(folder / "shop.tar.gz", "w:gz") as packed:
+        packed.add(folder / "shop/app.py", "shop-1/app.py")
+    action = Action(folder, [{}], source={"archive": "shop.tar.gz"})
+    action.run()
+    found = action.calls[0]["_found"]
+    assert (found["kind"], found["origin"]) == ("archive", str(folder / "shop.tar.gz"))
+    same = Action(folder, [{}], source=SOURCE)
+    same.run()
+    assert same.calls[0]["_found"]["tree"] == found["tree"]
+
+
 def test_source_travels_when_the_host_wants_it_and_no_copy_stays(folder):
     action = Action(folder, [dict(WANTED), {"changed": True, "id": "1"}], source=SOURCE)
     assert action.run() == {"changed": True, "id": "1"}
@@ -108,8 +121,8 @@ def test_other_states_need_no_source(folder, state):
     [
         ({"source": {"path": "none"}}, "shop: .*/none is not a folder of the controller"),
         ({"source": SOURCE, "requirements": "pip"}, "shop: requirements: use auto, or a list"),
-        ({"source": {"path": "a", "git": "b"}}, "mutually exclusive: path\\|git"),
-        ({"source": {"ref": "main"}}, "one of the following is required: path, git"),
+        ({"source": {"path": "a", "git": "b"}}, "mutually exclusive: path\\|git\\|archive"),
+        ({"source": {"ref": "main"}}, "one of the following is required: path, git, archive"),
         ({}, "missing: source"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils._redact import (
+    conceal,
     redact,
     without_credentials,
 )
@@ -31,3 +32,8 @@ def test_userinfo_of_urls_is_masked(text, shown):
 def test_url_without_credentials_is_the_same_url():
     assert without_credentials("https://bob:secret@h/simple") == "https://h/simple"
     assert without_credentials("https://h/simple") == "https://h/simple"
+
+
+def test_secrets_are_masked_wherever_they_stand_the_longest_first():
+    text = "token abc, base64 abcdef== of https://bob:x@h/"
+    assert conceal(text, "abc", "abcdef==", "") == "token ***, base64 *** of https://***@h/"

@@ -122,7 +122,7 @@ MISTAKES = [
     (shop(app="shop:create_app(config)"), "app: 'shop:create_app' is not MODULE:CALLABLE", APP_REMEDY),
     (shop(app="shop:make(**{})"), "app: 'shop:make' is not MODULE:CALLABLE", APP_REMEDY),
     # The source
-    (shop(source={}), "source: names no source", "add path or git"),
+    (shop(source={}), "source: names no source", "add path, git or archive"),
     (shop(source={"path": "/", "git": "/srv/x.git"}), "source: has both path and git", "keep one of them"),
     (shop(source={"path": "/", "ref": "main"}), "source: has a ref without git", "remove ref, or use git"),
     (

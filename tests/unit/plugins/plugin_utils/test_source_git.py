@@ -157,6 +157,18 @@ def test_what_never_travels_stays_behind(origin, repository):
     assert [entry.path for entry in _source_git.collect(repository, "main", "1").entries] == ["app"]
 
 
+def test_subfolder_is_all_that_is_read(origin, repository):
+    (origin.path / "backend").mkdir()
+    (origin.path / "backends").touch()
+    (origin.path / "backend/big").write_text("x")
+    first = origin.commit(big="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    tree = _source_git.collect(repository, "main", "1", "backend/")
+    assert (list(tree.files), tree.read("big")) == (["big"], b"x")
+    assert (tree.origin, tree.revision) == (f"{origin.path}#subdirectory=backend", first)
+    with pytest.raises(SourceError, match=r"has no files in the folder 'bakend'; check source\.subfolder"):
+        _source_git.collect(repository, "main", "1", "bakend")
+
+
 def test_submodule_is_refused(origin, repository, tmp_path):
     other = Origin(tmp_path / "other")
     other.commit(x="x")

@@ -1,0 +1,114 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the keys of `source` must fulfil, each by itself and all together."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.webstack.python.plugins.plugin_utils import _rules
+from ansible_collections.webstack.python.plugins.plugin_utils._source_archive import CHECKSUM, is_url
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
+
+Problems = Iterator[str]
+
+KINDS = ("path", "git", "archive")
+# The keys that belong to some kinds alone, and how a message speaks of each.
+BELONGING = {
+    "ref": ("a ref", ("git",)),
+    "subfolder": ("a subfolder", ("git", "archive")),
+    "checksum": ("a checksum", ("archive",)),
+}
+REFERENCE = re.compile(r"(?!-)(?!.*\.\.)[^\s~^:?*\[\\\x00-\x1f\x7f]+")
+SCP_LIKE = re.compile(r"([\w.+-]+@)?[A-Za-z0-9][\w.-]*:(?!//)[^\s:-]\S*")
+GIT_URL = re.compile(r"(https|ssh|file)://(?!-)[^\s\x00-\x1f\x7f]+")
+GIT_PATH = re.compile(r"\.{0,2}(/[\w.@+,=~:-]+)+/?")
+HTTPS_URL = re.compile(r"https://(?!-)[^\s\x00-\x1f\x7f]+")
+
+USE_GIT = "write an https, ssh or file URL, user@host:path, or a path that starts with / or ."
+USE_FOLDER = "name a folder on the controller"
+USE_REFERENCE = "name a branch, a tag or a commit"
+USE_SUBFOLDER = "name a folder of the source, such as backend"
+USE_ARCHIVE = "write an https URL, or name a file on the controller"
+USE_CHECKSUM = 'write "sha256:" and 64 hex digits'
+
+
+def rules(base: str | None = None) -> dict[str, Rule]:
+    """Return the rules by dotted path.
+
+    base: where relative paths start on the controller; None leaves open whether they exist.
+    """
+    return {
+        "source": Rule("name the code, such as {path: ../shop}", combination),
+        "source.path": Rule(USE_FOLDER) if base is None else Rule(USE_FOLDER, folder(base)),
+        "source.git": Rule(USE_GIT, git_url, secret=True),
+        "source.ref": Rule(USE_REFERENCE, _rules.matches(REFERENCE, "cannot name a commit", USE_REFERENCE)),
+        "source.subfolder": Rule(USE_SUBFOLDER, subfolder),
+        "source.archive": Rule(USE_ARCHIVE, archive(base), secret=True),
+        "source.checksum": Rule(
+            USE_CHECKSUM, _rules.matches(CHECKSUM, "is not a SHA-256 checksum", USE_CHECKSUM)
+        ),
+    }
+
+
+def combination(value: Mapping[str, Any]) -> Problems:
+    """Exactly one kind of source, and the keys that mean something with it."""
+    kinds = [key for key in KINDS if key in value]
+    if not kinds:
+        yield f"names no source; add {_listed(KINDS, 'or')}"
+    elif len(kinds) > 1:
+        words = f"has both {_listed(kinds, 'and')}" if len(kinds) == 2 else f"has {_listed(kinds, 'and')}"
+        yield f"{words}; keep one of them"
+    else:
+        for key, (phrase, owners) in BELONGING.items():
+            if key in value and kinds[0] not in owners:
+                meant = _listed(owners, "or")
+                yield f"has {phrase} without {meant}; remove {key}, or use {meant}"
+        if is_url(value.get("archive") or "") and "checksum" not in value:
+            yield f"has an archive to fetch without a checksum; {USE_CHECKSUM} as checksum"
+
+
+def _listed(words: tuple[str, ...] | list[str], joint: str) -> str:
+    return f"{', '.join(words[:-1])} {joint} {words[-1]}" if len(words) > 1 else words[0]
+
+
+def folder(base: str) -> Callable[[str], Problems]:
+    """Make the rule that a folder is there on the controller; base: where a relative path starts."""
+
+    def rule(value: str) -> Problems:
+        if not value or not os.path.isdir(os.path.join(base, os.path.expanduser(value))):
+            yield f"{value!r} is not a folder{_start(value, base)}; {USE_FOLDER}"
+
+    return rule
+
+
+def archive(base: str | None) -> Callable[[str], Problems]:
+    """Make the rule for an archive; its URL may hold a password. base: as in rules."""
+
+    def rule(value: str) -> Problems:
+        if is_url(value):
+            if not HTTPS_URL.fullmatch(value):
+                yield f"is not fetched safely; {USE_ARCHIVE}"
+        elif base is not None and not os.path.isfile(os.path.join(base, os.path.expanduser(value))):
+            yield f"{value!r} is not a file{_start(value, base)}; {USE_ARCHIVE}"
+
+    return rule
+
+
+def _start(value: str, base: str) -> str:
+    return f" from {base}" if value and not os.path.isabs(value) else ""
+
+
+def subfolder(value: str) -> Problems:
+    """A path inside the source."""
+    if not _rules.is_inside(value.removesuffix("/")):
+        yield f"{value!r} is not a folder inside the source; {USE_SUBFOLDER}"
+
+
+def git_url(value: str) -> Problems:
+    """A repository by a transport that proves whom it talks to; the URL may hold a password."""
+    if not (GIT_URL.fullmatch(value) or SCP_LIKE.fullmatch(value) or GIT_PATH.fullmatch(value)):
+        yield f"is not a repository that is fetched safely; {USE_GIT}"

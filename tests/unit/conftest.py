@@ -1,0 +1,131 @@
+"""An https server on loopback, with a password if it shall have one, for what is fetched for real."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import ipaddress
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+
+class Loopback:
+    """The server: what it has, what it was asked for, and with which credentials.
+
+    files: contents by path. redirects: addresses by path. answer: takes a handler that has passed
+    the password's check, in the place of files and redirects.
+    """
+
+    def __init__(self, certificate, context, user, password):
+        self.certificate = certificate
+        self.files, self.redirects, self.asked, self.authorizations = {}, {}, [], []
+        self.answer = self.answer_file
+        self.expected = None
+        if user:
+            self.expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        loopback = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """Checks the password, notes the request, and leaves the rest to the server."""
+
+            def do_GET(self):
+                loopback.serve(self)
+
+            def do_POST(self):
+                loopback.serve(self)
+
+            def log_message(self, *_arguments):
+                """Keep the tests' output to what pytest says."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        if context is not None:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+
+    def serve(self, handler):
+        """Answer one request."""
+        given = handler.headers.get("Authorization")
+        self.authorizations.append(given)
+        if self.expected is not None and given != self.expected:
+            handler.send_response(401)
+            handler.send_header("WWW-Authenticate", 'Basic realm="loopback"')
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
+        self.asked.append(handler.path)
+        self.answer(handler)
+
+    def answer_file(self, handler):
+        """Answer with a file, a redirect or 404."""
+        path = handler.path.partition("?")[0]
+        content = self.files.get(path, b"")
+        known = path in self.files or path in self.redirects
+        handler.send_response(302 if path in self.redirects else 200 if known else 404)
+        if path in self.redirects:
+            handler.send_header("Location", self.redirects[path])
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    def close(self):
+        """Stop."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def make_certificate(folder):
+    """Write a certificate for 127.0.0.1 that vouches for itself, with its key; return both paths."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return folder / "certificate.pem", folder / "key.pem"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """The certificate of all loopback servers of a session, with its key."""
+    return make_certificate(tmp_path_factory.mktemp("loopback"))
+
+
+@pytest.fixture
+def loopback(certificate):
+    """Make servers, with user and password or without, that stop with the test."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    servers = []
+
+    def make(user="", password="", *, tls=True):
+        servers.append(Loopback(certificate[0], context if tls else None, user, password))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
