@@ -42,7 +42,8 @@ gone: "{{ (python_apps | default([]) | webstack.python.release_requests(state='a
 
 RETURN = r"""
 _value:
-  description: Mappings with the keys C(source), C(requirements), C(python), C(shared) and C(keep), by name.
+  description: Mappings with the keys C(source), C(requirements), C(python), C(shared), C(worker_class) and
+    C(keep), by name.
   type: dict
 """
 
@@ -73,6 +74,7 @@ def request(app: Any) -> dict[str, Any]:
     """Return what one entry asks for; its other keys, such as env, are not even read."""
     found = {name: plain(app.get(name, default)) for name, default in DEFAULTS.items()}
     found["keep"] = found.pop("keep_releases")
+    found["worker_class"] = plain(app.get("gunicorn", {}).get("worker_class", ""))
     return found
 
 

@@ -20,7 +20,10 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_plan imp
     predecessor,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
-from ansible_collections.webstack.python.plugins.module_utils._instance_settings import complaints
+from ansible_collections.webstack.python.plugins.module_utils._instance_settings import (
+    complaints,
+    missing_class,
+)
 from ansible_collections.webstack.python.plugins.module_utils._instance_sizing import (
     Workers,
     keepalive_seconds,
@@ -141,6 +144,9 @@ class Present:
             ) from None
 
     def _ask_gunicorn(self, account: pwd.struct_passwd) -> None:
+        missing = missing_class(self.params["worker_class"], self.release)
+        if missing:
+            raise Refused(f"{self.params['name']}: {missing}")
         found = complaints(self.release.virtualenv, self.params["settings"], account.pw_uid, account.pw_gid)
         if found:
             name = self.params["name"]

@@ -1,6 +1,6 @@
 # Copyright: webstack.python contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask a release's own Gunicorn what it thinks of its settings."""
+"""What a release's own Gunicorn cannot do of what it is to do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.webstack.python.plugins.module_utils._instance import Release
 
 # In a config file Gunicorn passes over names that it does not know; here they are told.
 SCRIPT = """
@@ -30,6 +32,17 @@ for name, value in json.load(sys.stdin).items():
 json.dump(findings, sys.stdout)
 """
 TIMEOUT = 20  # seconds
+ASGI_SINCE = (24,)
+
+
+def missing_class(worker_class: str, release: Release) -> str:
+    """Say that a release's Gunicorn is older than a worker class; nothing where it has it."""
+    if worker_class != "asgi" or release.gunicorn_version >= ASGI_SINCE:
+        return ""
+    return (
+        f"worker_class asgi needs Gunicorn 24 or newer, and {release.virtualenv} has {release.gunicorn}; "
+        "allow a newer one in the requirements"
+    )
 
 
 def complaints(virtualenv: Path, settings: Mapping[str, Any], uid: int, gid: int) -> list[str]:

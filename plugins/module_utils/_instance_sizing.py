@@ -16,6 +16,7 @@ WORKER_MEMORY = 100 * MIB
 RELEASES_AT_ONCE = 2
 # Older versions lose a request now and then that a proxy sends on a connection they are closing.
 KEEPALIVE_SINCE = (27, 0, 1)
+KEEPALIVE_CLASSES = ("gthread",)
 KEEPALIVE = 75  # seconds; longer than the 60 s after which Nginx lets go of an idle connection
 
 UNITS = {"K": 1024, "M": MIB, "G": 1024**3, "T": 1024**4}
@@ -40,7 +41,7 @@ class Workers:
 def size_workers(wanted: str, worker_class: str, machine: Machine, memory_max: str = "") -> Workers:
     """Return the wanted number of workers, or for "auto" one that suits the machine.
 
-    worker_class: threads need fewer processes than sync does. memory_max: the unit's MemoryMax=.
+    worker_class: all others need fewer processes than sync does. memory_max: the unit's MemoryMax=.
     Raises ValueError where wanted is neither "auto" nor a positive number.
     """
     if wanted != "auto":
@@ -77,7 +78,7 @@ def parse_size(text: str) -> int:
 
 def keepalive_seconds(worker_class: str, version: tuple[int, ...]) -> int:
     """Return how long an idle connection of the proxy is kept; 0 where that could cost requests."""
-    return KEEPALIVE if worker_class == "gthread" and version >= KEEPALIVE_SINCE else 0
+    return KEEPALIVE if worker_class in KEEPALIVE_CLASSES and version >= KEEPALIVE_SINCE else 0
 
 
 def read_machine(root: Path = Path("/")) -> Machine:

@@ -28,6 +28,7 @@ OPTIONS: dict[str, Any] = {
     "keep": {"type": "int", "default": 5},
     "uv": {"type": "path"},
     "gunicorn_version": {"type": "str"},
+    "worker_class": {"type": "str", "choices": ["gthread", "sync", "gevent", "asgi"], "default": "gthread"},
     "index_url": {"type": "str", "default": "", "no_log": True},
     "uv_arguments": {"type": "list", "elements": "str", "default": []},
     "system_certs": {"type": "bool", "default": True},

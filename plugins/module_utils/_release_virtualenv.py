@@ -54,13 +54,14 @@ class Dependencies:
     """What is to be installed: from which kind of file, with which lock digest, and beside it Gunicorn.
 
     kind: uv.lock, pylock.toml, pyproject.toml, requirements.txt, list or none.
-    specifiers: the requirements where kind is list.
+    specifiers: the requirements where kind is list. extras: those of Gunicorn that its workers need.
     """
 
     kind: str
     lock: str
     specifiers: tuple[str, ...]
     gunicorn: str
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,14 @@ def probe(python: str) -> Interpreter:
 
 def key(interpreter: Interpreter, dependencies: Dependencies, uv: Uv) -> str:
     """Return the name of the virtualenv: the same for the same inputs, without any secret."""
+    wanted = asdict(dependencies)
+    if not dependencies.extras:
+        # Most virtualenvs have none, and were named before there could be any.
+        del wanted["extras"]
     return digest(
         {
             "interpreter": asdict(interpreter),
-            "dependencies": asdict(dependencies),
+            "dependencies": wanted,
             "index": without_credentials(uv.index_url),
             "arguments": uv.arguments,
         }
@@ -186,6 +191,9 @@ def build(directory: Path, interpreter: Interpreter, dependencies: Dependencies,
         _install(directory, dependencies, uv, code)
         if not _has(directory, "gunicorn"):
             _pip(directory, uv, f"gunicorn=={dependencies.gunicorn}")
+        if dependencies.extras:
+            # Without a version: whichever Gunicorn is there stays, and so does what it needs already.
+            _pip(directory, uv, f"gunicorn[{','.join(dependencies.extras)}]")
         seal(directory)
         write_text(directory / ".complete", f"{json.dumps(asdict(interpreter))}\n")
     except BaseException:

@@ -62,8 +62,9 @@ options:
     type: str
     default: auto
   worker_class:
-    description: Gunicorn's worker class.
+    description: Gunicorn's worker class, for which the release's Gunicorn must be new enough.
     type: str
+    choices: [gthread, sync, gevent, asgi]
     default: gthread
   memory_max:
     description: The unit's C(MemoryMax), which bounds the number of workers too.
@@ -264,7 +265,7 @@ ARGUMENTS: dict[str, Any] = {
     "listen": {"type": "str", "default": "unix"},
     "env": {"type": "dict", "default": {}, "no_log": True},
     "workers": {"type": "str", "default": "auto"},
-    "worker_class": {"type": "str", "default": "gthread"},
+    "worker_class": {"type": "str", "choices": ["gthread", "sync", "gevent", "asgi"], "default": "gthread"},
     "memory_max": {"type": "str", "default": ""},
     "settings": {"type": "dict", "default": {}},
     "health": {"type": "dict", "default": {}, "options": HEALTH_OPTIONS, "apply_defaults": True},

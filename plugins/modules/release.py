@@ -98,6 +98,12 @@ options:
     description:
       - The Gunicorn that is added where the app's own dependencies bring none; needed for O(state=present).
     type: str
+  worker_class:
+    description:
+      - Gunicorn's worker class. What V(gevent) needs is added where the app's own dependencies lack it.
+    type: str
+    choices: [gthread, sync, gevent, asgi]
+    default: gthread
   index_url:
     description: The package index, with credentials if it wants any; PyPI where it is empty.
     type: str
@@ -236,6 +242,9 @@ from ansible_collections.webstack.python.plugins.module_utils._systemd import Sy
 
 UNITS = Path("/etc/systemd/system")
 
+# What of Gunicorn's extras a worker class needs.
+EXTRAS = {"gevent": ("gevent",)}
+
 # What the action plugin found out on the controller.
 FOUND: dict[str, Any] = {
     "kind": {"type": "str"},
@@ -262,6 +271,7 @@ def make_plan(params: dict[str, Any], interpreter: _release_virtualenv.Interpret
             lock=found["lock"],
             specifiers=tuple(specifiers),
             gunicorn=params["gunicorn_version"],
+            extras=EXTRAS.get(params["worker_class"], ()),
         ),
         uv=_release_virtualenv.Uv(
             binary=params["uv"],

@@ -59,7 +59,7 @@ SCHEMA = Schema(
     rules={
         **SHARED_RULES,
         **server_rules(),
-        "": Rule("", _rules.threads_of_sync),
+        "": Rule("", _rules.threads_of_class),
         "user": Rule(_rules.USE_USER, _rules.user),
         "directory": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
         "virtualenv": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
@@ -115,8 +115,8 @@ class GunicornApp(TypedDict):
     listen: str  # "unix" or host:port
     socket: Socket
     workers: int | Literal["auto"]
-    worker_class: Literal["gthread", "sync"]
-    threads: int  # per worker; 1 for sync
+    worker_class: Literal["gthread", "sync", "gevent", "asgi"]
+    threads: int  # per worker; 1 for all but gthread
     timeout: int  # seconds
     graceful_timeout: int  # seconds
     settings: dict[str, Any]
@@ -212,7 +212,7 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornA
         socket=_socket(name, listen),
         workers=server["workers"],
         worker_class=server["worker_class"],
-        threads=1 if server["worker_class"] == "sync" else server["threads"],
+        threads=server["threads"] if server["worker_class"] == "gthread" else 1,
         timeout=server["timeout"],
         graceful_timeout=server["graceful_timeout"],
         settings={**defaults["settings"], **entry.get("settings", {})},

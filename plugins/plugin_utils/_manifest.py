@@ -49,7 +49,7 @@ SCHEMA = Schema(
         ),
         "shared": Rule(_rules.USE_SHARED, _rules.shared),
         "keep_releases": Rule("write a whole number from 2", _rules.between(2)),
-        "gunicorn": Rule("write its keys below it", _rules.threads_of_sync),
+        "gunicorn": Rule("write its keys below it", _rules.threads_of_class),
         "nginx.static": Rule(_rules.USE_STATIC, _rules.static),
     },
 )

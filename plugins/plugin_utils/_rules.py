@@ -259,10 +259,11 @@ def workers(value: object) -> Problems:
         yield f"{shown} is neither auto nor a number of workers; {USE_WORKERS}"
 
 
-def threads_of_sync(value: Mapping[str, Any]) -> Problems:
-    """Gunicorn quietly turns sync with threads into gthread."""
-    if value.get("worker_class") == "sync" and (value.get("threads") or 1) > 1:
-        yield "worker_class sync has no threads; remove threads, or use gthread"
+def threads_of_class(value: Mapping[str, Any]) -> Problems:
+    """Gunicorn quietly turns sync with threads into gthread, and the others pass over them."""
+    worker_class = value.get("worker_class", "gthread")
+    if worker_class != "gthread" and (value.get("threads") or 1) > 1:
+        yield f"worker_class {worker_class} has no threads; remove threads, or use gthread"
 
 
 def gunicorn_settings(prefix: str) -> Callable[[Mapping[Any, object]], Problems]:

@@ -166,6 +166,11 @@ def test_an_app_without_werkzeug_is_left_as_it_is(monkeypatch):
     assert worker.wsgi == "untouched"
 
 
+def test_what_is_for_wsgi_alone_is_kept_from_an_asgi_app():
+    assert "post_worker_init" not in config(worker_class="asgi")
+    assert "post_worker_init" in config(worker_class="gevent")
+
+
 def test_an_instance_survives_crashes_and_shares_its_sockets_without_blocking():
     lines = directives(render("instance.service.j2"))
     for line in (

@@ -23,14 +23,17 @@ def test_defaults_are_filled_in():
             "python": "python3",
             "shared": [],
             "keep": 5,
+            "worker_class": "",
         }
     }
 
 
 def test_entry_wins_over_defaults_and_its_secrets_stay_out():
     app = Forbidden(name="shop", source={}, keep_releases=2, shared=["a"], env={"KEY": "secret"})
+    app["gunicorn"] = {"worker_class": "gevent", "settings": {"statsd_host": "secret"}}
     found = release_requests([app])["shop"]
-    assert (found["keep"], found["shared"]) == (2, ["a"])
+    assert (found["keep"], found["shared"], found["worker_class"]) == (2, ["a"], "gevent")
+    assert "secret" not in str(found)
     assert "env" not in found
 
 

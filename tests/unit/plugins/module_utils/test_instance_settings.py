@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _instance_settings
-from ansible_collections.webstack.python.plugins.module_utils._instance_settings import complaints
+from ansible_collections.webstack.python.plugins.module_utils._instance import Release
+from ansible_collections.webstack.python.plugins.module_utils._instance_settings import (
+    complaints,
+    missing_class,
+)
 
 STAND_IN = """
 class Config:
@@ -82,3 +86,22 @@ def test_a_gunicorn_that_cannot_be_asked_is_told(virtualenv):
     (complaint,) = ask(virtualenv, {"timeout": 5})
     assert "cannot be asked about settings" in complaint
     assert "broken install" in complaint
+
+
+@pytest.mark.parametrize(
+    ("worker_class", "version", "missing"),
+    [
+        ("asgi", "23.0.0", True),
+        ("asgi", "24.0.0", False),
+        ("asgi", "27.0.1", False),
+        ("gthread", "23.0.0", False),
+        ("gevent", "23.0.0", False),
+    ],
+)
+def test_a_gunicorn_older_than_a_worker_class_is_named_with_a_remedy(worker_class, version, missing):
+    release = Release(Path("/srv/shop/code"), Path("/srv/shop/venv"), (), version, ())
+    told = (
+        f"worker_class asgi needs Gunicorn 24 or newer, and /srv/shop/venv has {version}; "
+        "allow a newer one in the requirements"
+    )
+    assert missing_class(worker_class, release) == (told if missing else "")

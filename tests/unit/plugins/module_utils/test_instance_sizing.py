@@ -21,6 +21,8 @@ GIB = 1024 * MIB
     ("wanted", "worker_class", "machine", "memory_max", "count", "reason"),
     [
         ("auto", "sync", Machine(2, 8 * GIB), "", 5, "sync: 2 x 2 cpus + 1"),
+        ("auto", "gevent", Machine(2, 8 * GIB), "", 3, "gevent: 2 cpus + 1"),
+        ("auto", "asgi", Machine(1, 8 * GIB), "", 2, "asgi: 1 cpu + 1"),
         ("auto", "gthread", Machine(2, 8 * GIB), "", 3, "gthread: 2 cpus + 1"),
         ("auto", "gthread", Machine(1, 8 * GIB), "", 2, "gthread: 1 cpu + 1"),
         ("auto", "sync", Machine(8, 1 * GIB), "", 5, "half of the host's memory holds 5 of 100 MiB"),

@@ -38,6 +38,8 @@ if sys.argv[1] == "venv":
 elif (here / "fail").exists():
     print("error: https://bob:secret@index/ has no such package")
     sys.exit(2)
+elif sys.argv[-1].startswith("gunicorn["):
+    (packages / "gevent-25.9.1.dist-info").mkdir()
 elif (here / "brings-gunicorn").exists() or sys.argv[-1].startswith("gunicorn=="):
     (packages / "gunicorn-23.0.0.dist-info").mkdir()
 """
@@ -80,6 +82,7 @@ def test_key_is_stable_and_short():
         (PYTHON, replace(FLASK, lock="abd"), UV),
         (PYTHON, replace(FLASK, kind="list"), UV),
         (PYTHON, replace(FLASK, gunicorn="27.0.0"), UV),
+        (PYTHON, replace(FLASK, extras=("gevent",)), UV),
         (PYTHON, FLASK, replace(UV, index_url="https://index/simple")),
         (PYTHON, FLASK, replace(UV, arguments=("--no-build",))),
     ],
@@ -88,6 +91,10 @@ def test_key_tells_each_input(interpreter, dependencies, uv):
     assert _release_virtualenv.key(interpreter, dependencies, uv) != _release_virtualenv.key(
         PYTHON, FLASK, UV
     )
+
+
+def test_virtualenv_without_extras_keeps_the_name_it_had_before_there_were_any():
+    assert _release_virtualenv.key(PYTHON, FLASK, UV) == "d66de13f92c1"
 
 
 def test_new_password_or_uv_is_the_same_virtualenv():
@@ -128,6 +135,15 @@ def test_no_dependencies_leave_gunicorn_alone(make):
 def test_gunicorn_is_not_added_to_an_app_that_brings_it(tmp_path, make):
     (tmp_path / "brings-gunicorn").touch()
     assert len(make(FLASK)) == 2
+
+
+@pytest.mark.parametrize("brings", [False, True], ids=["by itself", "with the app's own Gunicorn"])
+def test_what_a_worker_class_needs_is_added_to_the_gunicorn_that_is_there(tmp_path, make, brings):
+    if brings:
+        (tmp_path / "brings-gunicorn").touch()
+    calls = make(replace(FLASK, extras=("gevent",)))
+    assert len(calls) == (3 if brings else 4)
+    assert calls[-1]["arguments"][-1] == "gunicorn[gevent]"
 
 
 def test_index_is_no_argument_and_certificates_are_the_systems(make):

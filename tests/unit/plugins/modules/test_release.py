@@ -45,6 +45,7 @@ class Host:
             "keep": 5,
             "uv": "/opt/uv",
             "gunicorn_version": "27.0.1",
+            "worker_class": "gthread",
             "index_url": "",
             "uv_arguments": [],
             "system_certs": True,
@@ -144,7 +145,10 @@ def test_changed_code_keeps_the_virtualenv(host):
     assert second["diff"]["before"]["id"] == first["id"]
 
 
-@pytest.mark.parametrize("change", [{"gunicorn_version": "26.0.0"}, {"uv_arguments": ["--no-build"]}])
+@pytest.mark.parametrize(
+    "change",
+    [{"gunicorn_version": "26.0.0"}, {"uv_arguments": ["--no-build"]}, {"worker_class": "gevent"}],
+)
 def test_changed_virtualenv_is_another_release(host, change):
     first, second = host.deploy(), host.deploy(**change)
     assert first["id"] != second["id"]

@@ -190,10 +190,13 @@ ABSOLUTE_REMEDY = "write an absolute path of letters, digits and . _ - + @ , = ~
         ({"writable_paths": ["/a%h"]}, "writable_paths: '/a%h' is not an absolute path", ABSOLUTE_REMEDY),
         ({"keep": 1}, "keep: 1 is out of range", "write a whole number from 2"),
         ({"workres": 4}, "workres: unknown key", "did you mean workers?"),
-        (
-            {"worker_class": "sync", "threads": 2},
-            "worker_class sync has no threads",
-            "remove threads, or use gthread",
+        *(
+            (
+                {"worker_class": name, "threads": 2},
+                f"worker_class {name} has no threads",
+                "remove threads, or use gthread",
+            )
+            for name in ("sync", "gevent", "asgi")
         ),
         ({"settings": {"timeout": 4}}, "settings: timeout is not free", "remove it, use timeout"),
         (
@@ -223,12 +226,12 @@ def test_host_wide_defaults_are_judged_by_the_names_of_their_variables():
     defaults = {
         **DEFAULTS,
         "threads": 0,
-        "worker_class": "gevent",
+        "worker_class": "tornado",
         "settings": {"bind": "x"},
         "service": {"sandbox": False, "memory_max": "1"},
     }
     assert _gunicorn.findings([], defaults) == [
-        "gunicorn_worker_class: 'gevent' is not known; write gthread or sync",
+        "gunicorn_worker_class: 'tornado' is not known; write gthread, sync, gevent or asgi",
         "gunicorn_threads: 0 is out of range; write a whole number from 1",
         "gunicorn_settings: bind is not free; remove it, use listen",
         "gunicorn_service_memory_max: '1' is not a size; write a size with its unit, such as 512M or 1G",

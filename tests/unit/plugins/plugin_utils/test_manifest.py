@@ -266,9 +266,9 @@ MISTAKES = [
         "write auto, or a whole number from 1",
     ),
     (
-        shop(gunicorn={"worker_class": "gevent"}),
-        "gunicorn.worker_class: 'gevent' is not known",
-        "write gthread or sync",
+        shop(gunicorn={"worker_class": "tornado"}),
+        "gunicorn.worker_class: 'tornado' is not known",
+        "write gthread, sync, gevent or asgi",
     ),
     (shop(gunicorn={"threads": 0}), "gunicorn.threads: 0 is out of range", "write a whole number from 1"),
     (
