@@ -22,6 +22,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import (
     _source_git,
     _source_path,
 )
+from ansible_collections.webstack.python.plugins.plugin_utils._git import Repository
 from ansible_collections.webstack.python.plugins.plugin_utils._person import person
 from ansible_collections.webstack.python.plugins.plugin_utils._source_requirements import discover
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError, Tree
@@ -89,12 +90,19 @@ class ActionModule(ActionBase):
                 ca_bundle=ca_bundle,
             )
             return _source_archive.collect(archive, source["subfolder"])
-        repository = _source_git.Repository(
-            url=repository_url(source["git"], folder), cache=caches / "webstack-git", ca_bundle=ca_bundle
+        repository = Repository(
+            url=repository_url(source["git"], folder),
+            cache=caches / "webstack-git",
+            ca_bundle=ca_bundle,
+            token=source["token"],
+            deploy_key=source["deploy_key"],
+            scratch=constants.DEFAULT_LOCAL_TMP,
         )
         # A task keeps its id for all hosts of a run, and has another one in the next run.
         run = str(self._task._uuid)
-        return _source_git.collect(repository, source["ref"], run, source["subfolder"])
+        return _source_git.collect(
+            repository, source["ref"], run, source["subfolder"], submodules=source["submodules"]
+        )
 
     def _build(self, tree: Tree, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Send the tree and run the module on it; no copy of it is left behind on either side."""

@@ -46,12 +46,28 @@ options:
       git:
         description:
           - A Git repository that the controller can read, by https, ssh or file.
-          - Submodules and Git LFS are refused.
+          - Git LFS is refused, and so are submodules without O(source.submodules).
         type: str
       ref:
         description: A branch, a tag or a commit of O(source.git).
         type: str
         default: HEAD
+      submodules:
+        description:
+          - Whether to take the files of Git submodules, too, from the commits that O(source.git) names.
+            A submodule of the same host is fetched with the same credentials, another one without any.
+        type: bool
+        default: false
+      token:
+        description:
+          - The password for O(source.git), an https URL. Its user is that of the URL, else C(x-token-auth).
+        type: str
+        default: ""
+      deploy_key:
+        description:
+          - The text of the private key for O(source.git), by ssh; a key without a passphrase.
+        type: str
+        default: ""
       archive:
         description:
           - An archive, as tar.gz, tar.bz2, tar.xz or zip. An https URL, that the controller fetches and keeps

@@ -5,21 +5,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import json
-import os
 import re
-import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from ansible_collections.webstack.python.plugins.module_utils._redact import (
-    redact,
-    without_credentials,
-)
+from ansible_collections.webstack.python.plugins.plugin_utils._git import GitError, Repository
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import (
     Entry,
     SourceError,
@@ -33,125 +24,82 @@ from ansible_collections.webstack.python.plugins.plugin_utils._source_tree impor
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{7,64}")
 _LFS = b"version https://git-lfs.github.com/spec/"
-_SHOWN_LINES = 12
-# Left over from a hook or another tool, these would turn every call to a repository not meant.
-_FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
-# Credentials go through the environment: arguments are public on the controller.
-_HELPER = '!f() { echo "username=$WEBSTACK_GIT_USER"; echo "password=$WEBSTACK_GIT_PASSWORD"; }; f'
-
-
-class GitError(SourceError):
-    """A call to Git failed; the text ends with Git's own last lines."""
-
-
-class GitMissing(SourceError):
-    """The controller has no git."""
-
-
-def git(*arguments: str, typed: bytes = b"", more: Mapping[str, str] | None = None) -> bytes:
-    """Run git, which never asks for anything, and return what it printed.
-
-    typed: bytes for its standard input. more: more environment. Raises GitError, GitMissing.
-    """
-    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    environment.update(
-        GIT_TERMINAL_PROMPT="0",
-        GIT_ALLOW_PROTOCOL="https:ssh:file",
-        LC_ALL="C",
-        **(more or {}),
-    )
-    environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-    try:
-        done = subprocess.run(
-            ["git", *arguments], check=False, env=environment, input=typed, capture_output=True
-        )
-    except FileNotFoundError:
-        raise GitMissing("the controller has no git; install it to deploy from a repository") from None
-    if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").rstrip().splitlines()[-_SHOWN_LINES:]
-        raise GitError(redact("\n".join(lines)) or f"git ended with exit {done.returncode}")
-    return done.stdout
+# What is to be done about words of Git or of ssh.
+_REMEDIES = {
+    "Host key verification failed": "let the controller's ssh know the host: connect to it once by hand, and "
+    "compare its fingerprint",
+    "Permission denied": "give the private key of a reader of the repository as source.deploy_key",
+    "error in libcrypto": "source.deploy_key is not a whole private key; copy it again, with its first and "
+    "last line",
+    "could not read Username": "give a token that may read the repository as source.token",
+    "Authentication failed": "check source.token, or the user and password in source.git",
+    "returned error: 403": "check whether source.token may read the repository",
+}
 
 
 @dataclass(frozen=True)
-class Repository:
-    """A repository and its cache, a bare clone without any address in it.
+class Part:
+    """What one commit of one repository has: its files by path, and its submodules.
 
-    url: as the manifest says it, with credentials. cache: the folder of all caches.
-    ca_bundle: a file of certificates to trust, '' for the system's.
+    submodules: commits by path. addresses: the URLs that .gitmodules gives, by path.
     """
 
-    url: str
-    cache: Path
-    ca_bundle: str = ""
-
-    @property
-    def directory(self) -> Path:
-        """The cache of this repository; a new password keeps it."""
-        name = hashlib.sha256(self.address.encode()).hexdigest()
-        return self.cache / f"{name}.git"
-
-    @property
-    def address(self) -> str:
-        """The URL without credentials, that may be shown."""
-        return without_credentials(self.url) if _is_http(self.url) else redact(self.url)
-
-    def run(self, *arguments: str, typed: bytes = b"") -> bytes:
-        """Run git in the cache. Raises GitError, GitMissing."""
-        return git(f"--git-dir={self.directory}", *arguments, typed=typed)
-
-    def fetch(self, *refspecs: str) -> None:
-        """Fetch from the repository. Raises GitError, GitMissing."""
-        more = {"GIT_SSL_CAINFO": self.ca_bundle} if self.ca_bundle else {}
-        options: list[str] = []
-        parts = urlsplit(self.url) if _is_http(self.url) else None
-        if parts and parts.username is not None:
-            more["WEBSTACK_GIT_USER"] = unquote(parts.username)
-            more["WEBSTACK_GIT_PASSWORD"] = unquote(parts.password or "")
-            options = ["-c", "credential.helper=", "-c", f"credential.helper={_HELPER}"]
-        target = self.address if parts else self.url
-        command = ("fetch", "--quiet", "--prune", "--no-write-fetch-head", "--", target)
-        git(f"--git-dir={self.directory}", *options, *command, *refspecs, more=more)
-
-    def has(self, commit: str) -> bool:
-        """Tell whether the cache holds a commit."""
-        with contextlib.suppress(GitError):
-            self.run("cat-file", "-e", f"{commit}^{{commit}}")
-            return True
-        return False
-
-    def commit_of(self, name: str) -> str | None:
-        """Return the commit that a name of the cache leads to, or None."""
-        with contextlib.suppress(GitError):
-            found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-            return found.decode().strip()
-        return None
+    commit: str
+    entries: dict[str, Entry]
+    contents: dict[str, bytes]
+    submodules: dict[str, str]
+    addresses: dict[str, str]
 
 
-def collect(repository: Repository, ref: str, run: str, subfolder: str = "") -> Tree:
+def collect(
+    repository: Repository, ref: str, run: str, subfolder: str = "", *, submodules: bool = False
+) -> Tree:
     """Return the tree of a branch, tag or commit, or of one folder in it.
 
     run: what one run of a playbook is known by. In one run a ref is asked for once, so that all
-    hosts get the same commit. Raises SourceError.
+    hosts get the same commit. submodules: whether to take their files, too. Raises SourceError.
     """
+    part = _gather(repository, ref, run, subfolder.strip("/"), submodules=submodules)
+    entries, read = part.entries.values(), part.contents.__getitem__
+    return make_tree("git", repository.address, part.commit, entries, read, subfolder)
+
+
+def _gather(repository: Repository, ref: str, run: str, subfolder: str, *, submodules: bool) -> Part:
+    """Return what a ref has, and what its submodules have among it. Raises SourceError."""
     if ref.startswith("-") or repository.url.startswith("-"):
         raise SourceError(f"source.git and source.ref may not begin with '-': {repository.address} {ref}")
-    with _locked(repository):
+    with repository.locked():
         try:
-            commit = _resolve(repository, ref, run)
-            return _read(repository, commit, subfolder.strip("/"))
+            part = _read(repository, _resolve(repository, ref, run), subfolder)
         except GitError as error:
-            raise SourceError(f"reading '{ref}' from {repository.address} failed:\n{error}") from None
+            raise SourceError(f"reading '{ref}' from {repository.address} failed:\n{_said(error)}") from None
+    # Unlocked, as a submodule may lead to the same repository.
+    for path, commit in part.submodules.items():
+        if not submodules:
+            raise SourceError(
+                f"{repository.address} has a Git submodule at {path}; set source.submodules to true to "
+                "deploy its files, too"
+            )
+        try:
+            inner = _gather(_submodule(repository, part, path), commit, run, "", submodules=True)
+        except SourceError as error:
+            raise SourceError(f"the submodule {path} of {repository.address}: {error}") from None
+        for name, entry in inner.entries.items():
+            part.entries[f"{path}/{name}"] = replace(entry, path=f"{path}/{name}")
+        part.contents.update({f"{path}/{name}": content for name, content in inner.contents.items()})
+    return part
 
 
-@contextlib.contextmanager
-def _locked(repository: Repository) -> Iterator[None]:
-    """Keep the forks of a run, and other runs, out of the cache; make it where there is none."""
-    repository.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with repository.directory.with_suffix(".lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        git("init", "--quiet", "--bare", str(repository.directory))
-        yield
+def _said(error: GitError) -> str:
+    text = str(error)
+    remedy = next((remedy for words, remedy in _REMEDIES.items() if words in text), "check source.git")
+    return f"{text}\nRemedy: {remedy}."
+
+
+def _submodule(repository: Repository, part: Part, path: str) -> Repository:
+    if path not in part.addresses:
+        raise SourceError("its address is not in .gitmodules; add it, or remove the submodule")
+    return repository.submodule(part.addresses[path])
 
 
 def _resolve(repository: Repository, ref: str, run: str) -> str:
@@ -194,10 +142,11 @@ def _ask(repository: Repository, ref: str) -> str:
     return commit
 
 
-def _read(repository: Repository, commit: str, subfolder: str) -> Tree:
-    """Return the tree of a commit that the cache holds, all its files in memory."""
+def _read(repository: Repository, commit: str, subfolder: str) -> Part:
+    """Return what a commit of the cache has, all its files in memory."""
     modified = int(repository.run("log", "-1", "--format=%ct", commit))
-    found: list[tuple[str, str, str]] = []
+    modes: dict[str, tuple[str, str]] = {}
+    submodules: dict[str, str] = {}
     chosen = ("--", f"{subfolder}/") if subfolder else ()
     for line in repository.run("ls-tree", "-r", "-z", commit, *chosen).split(b"\0"):
         if line:
@@ -205,16 +154,28 @@ def _read(repository: Repository, commit: str, subfolder: str) -> Tree:
             mode, kind, identity = head.decode().split()
             path = decode(name)
             if kind == "commit":
-                raise SourceError(
-                    f"{repository.address} has a Git submodule at {path}; submodules are not supported, "
-                    "deploy from a folder that holds its files (source.path)"
-                )
-            if travels(path):
-                found.append((path, mode, identity))
-    blobs = _blobs(repository, {identity for _, _, identity in found})
-    contents = {path: blobs[identity] for path, _, identity in found}
-    entries = [_entry(path, mode, contents[path], modified, repository) for path, mode, _ in found]
-    return make_tree("git", repository.address, commit, entries, contents.__getitem__, subfolder)
+                submodules[path] = identity
+            elif travels(path):
+                modes[path] = (mode, identity)
+    blobs = _blobs(repository, {identity for _, identity in modes.values()})
+    contents = {path: blobs[identity] for path, (_, identity) in modes.items()}
+    entries = {
+        path: _entry(path, mode, contents[path], modified, repository) for path, (mode, _) in modes.items()
+    }
+    addresses = _addresses(repository, commit) if submodules else {}
+    return Part(commit, entries, contents, submodules, addresses)
+
+
+def _addresses(repository: Repository, commit: str) -> dict[str, str]:
+    """Return the URLs of .gitmodules by the paths of their submodules."""
+    options = ("config", f"--blob={commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$")
+    found: dict[str, dict[str, str]] = {}
+    with contextlib.suppress(GitError):
+        for line in repository.run(*options).split(b"\0"):
+            key, _, value = decode(line).partition("\n")
+            name, _, option = key.rpartition(".")
+            found.setdefault(name, {})[option] = value
+    return {values["path"]: values["url"] for values in found.values() if {"path", "url"} <= values.keys()}
 
 
 def _entry(path: str, mode: str, content: bytes, modified: int, repository: Repository) -> Entry:
@@ -239,7 +200,3 @@ def _blobs(repository: Repository, identities: set[str]) -> dict[str, bytes]:
         blobs[identity] = printed[end + 1 : end + 1 + int(size)]
         start = end + 2 + int(size)
     return blobs
-
-
-def _is_http(url: str) -> bool:
-    return url.startswith(("http://", "https://"))

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ansible_collections.webstack.python.plugins.plugin_utils._source_git import (
+from ansible_collections.webstack.python.plugins.plugin_utils._git import (
     GitError,
     GitMissing,
     git,

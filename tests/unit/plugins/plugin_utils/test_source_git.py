@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _source_git
-from ansible_collections.webstack.python.plugins.plugin_utils._source_git import Repository
+from ansible_collections.webstack.python.plugins.plugin_utils._git import Repository
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError
 
 
@@ -169,13 +169,76 @@ def test_subfolder_is_all_that_is_read(origin, repository):
         _source_git.collect(repository, "main", "1", "bakend")
 
 
-def test_submodule_is_refused(origin, repository, tmp_path):
-    other = Origin(tmp_path / "other")
-    other.commit(x="x")
-    origin.git("submodule", "--quiet", "add", str(other.path), "vendor/other")
-    origin.commit()
-    with pytest.raises(SourceError, match="submodule at vendor/other"):
+@pytest.fixture
+def other(tmp_path):
+    """A second repository."""
+    made = Origin(tmp_path / "other")
+    made.commit(x="x")
+    return made
+
+
+def add_submodule(origin, url, path="vendor/other"):
+    origin.git("submodule", "--quiet", "add", url, path)
+    return origin.commit()
+
+
+def test_submodule_is_refused_without_the_key_that_allows_it(origin, repository, other):
+    add_submodule(origin, str(other.path))
+    with pytest.raises(SourceError, match=r"submodule at vendor/other; set source\.submodules to true"):
         app(repository)
+
+
+def test_submodules_bring_their_files_at_the_commit_that_is_named(origin, repository, other, tmp_path):
+    inner = Origin(tmp_path / "inner")
+    inner.commit(deep="deep")
+    add_submodule(other, "../inner", "deeper")
+    commit = add_submodule(origin, str(other.path))
+    other.commit(x="later")
+    tree = _source_git.collect(repository, "main", "1", submodules=True)
+    assert sorted(tree.files) == [
+        ".gitmodules",
+        "app",
+        "vendor/other/.gitmodules",
+        "vendor/other/deeper/deep",
+        "vendor/other/x",
+    ]
+    assert (tree.read("vendor/other/x"), tree.read("vendor/other/deeper/deep")) == (b"x", b"deep")
+    assert tree.revision == commit
+    below = _source_git.collect(repository, "main", "1", "vendor", submodules=True)
+    assert below.read("other/x") == b"x"
+
+
+def test_submodule_beside_the_subfolder_is_not_even_asked_for(origin, repository, other, tmp_path):
+    add_submodule(origin, str(other.path))
+    (origin.path / "backend").mkdir()
+    (origin.path / "backend/app").touch()
+    origin.commit()
+    other.path.rename(tmp_path / "away")
+    assert list(_source_git.collect(repository, "main", "1", "backend").files) == ["app"]
+
+
+def test_repository_may_be_its_own_submodule(origin, repository):
+    add_submodule(origin, str(origin.path), "old")
+    tree = _source_git.collect(repository, "main", "1", submodules=True)
+    assert sorted(tree.files) == [".gitmodules", "app", "old/app"]
+
+
+def test_missing_submodule_is_named_with_its_way(origin, repository, other, tmp_path):
+    add_submodule(origin, str(other.path))
+    other.path.rename(tmp_path / "away")
+    with pytest.raises(SourceError) as caught:
+        _source_git.collect(repository, "main", "1", submodules=True)
+    assert f"the submodule vendor/other of {origin.path}: reading '" in str(caught.value)
+    assert f"' from {other.path} failed:" in str(caught.value)
+
+
+def test_submodule_without_an_address_is_said(origin, repository, other):
+    add_submodule(origin, str(other.path))
+    origin.git("rm", "-q", "--cached", ".gitmodules")
+    (origin.path / ".gitmodules").write_text("")
+    origin.commit()
+    with pytest.raises(SourceError, match=r"its address is not in \.gitmodules"):
+        _source_git.collect(repository, "main", "1", submodules=True)
 
 
 def test_lfs_pointer_is_refused(origin, repository):
@@ -199,56 +262,3 @@ def test_same_content_is_the_same_digest_at_another_commit(origin, repository):
     after = _source_git.collect(repository, "main", "2")
     assert before.digest == after.digest
     assert before.revision != after.revision
-
-
-def recorded(monkeypatch):
-    calls = []
-
-    def record(*arguments, more=None):
-        calls.append((arguments, more))
-        return b""
-
-    monkeypatch.setattr(_source_git, "git", record)
-    return calls
-
-
-def test_credentials_are_neither_arguments_nor_shown(monkeypatch, tmp_path):
-    repository = Repository("https://bob:p%40ss@git.example.com/shop.git", tmp_path)
-    calls = recorded(monkeypatch)
-    repository.fetch("+HEAD:refs/webstack/HEAD")
-    arguments, more = calls[0]
-    assert "https://git.example.com/shop.git" in arguments
-    assert not [argument for argument in arguments if "p%40ss" in argument or "p@ss" in argument]
-    assert (more["WEBSTACK_GIT_USER"], more["WEBSTACK_GIT_PASSWORD"]) == ("bob", "p@ss")
-    assert repository.address == "https://git.example.com/shop.git"
-
-
-def test_helper_gives_git_the_credentials():
-    printed = _source_git.git(
-        *("-c", "credential.helper=", "-c", f"credential.helper={_source_git._HELPER}"),
-        *("credential", "fill"),
-        typed=b"protocol=https\nhost=git.example.com\n\n",
-        more={"WEBSTACK_GIT_USER": "bob", "WEBSTACK_GIT_PASSWORD": "p@ss"},
-    )
-    assert b"username=bob\n" in printed
-    assert b"password=p@ss\n" in printed
-
-
-def test_ca_bundle_reaches_git(monkeypatch, tmp_path):
-    calls = recorded(monkeypatch)
-    Repository("https://git.example.com/shop.git", tmp_path, "/ca.pem").fetch("main")
-    assert calls[0][1] == {"GIT_SSL_CAINFO": "/ca.pem"}
-
-
-def test_git_never_asks_and_forgets_the_surrounding_repository(monkeypatch):
-    monkeypatch.setenv("GIT_DIR", "/somewhere")
-    printed = _source_git.git("-c", "alias.e=!env", "e").decode()
-    assert "GIT_TERMINAL_PROMPT=0" in printed
-    assert "BatchMode=yes" in printed
-    assert "GIT_DIR=/somewhere" not in printed
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/shop.git", "git://127.0.0.1:9/shop.git"])
-def test_a_transport_that_the_manifest_refuses_is_not_used(url):
-    with pytest.raises(_source_git.GitError, match=r"transport .(http|git). not allowed"):
-        _source_git.git("ls-remote", url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _manifest
 
@@ -10,6 +12,21 @@ SUM = "sha256:" + "0a" * 32
 SUM_REMEDY = 'write "sha256:" and 64 hex digits'
 ARCHIVE_REMEDY = "write an https URL, or name a file on the controller"
 SUBFOLDER_REMEDY = "name a folder of the source, such as backend"
+TOKEN_REMEDY = "write it as one word"
+PASSPHRASE = "has a passphrase, which nobody could type; give a key without one, kept in a vault"
+KEY_REMEDY = "give the text of a private key, from its BEGIN to its END line"
+
+
+def private_key(body, kind="OPENSSH PRIVATE KEY"):
+    return f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n"
+
+
+def openssh(cipher):
+    head = b"openssh-key-v1\0" + len(cipher).to_bytes(4, "big") + cipher
+    return private_key(base64.b64encode(head.ljust(300, b"\0")).decode()[:70] + "\nAAAA")
+
+
+KEY = openssh(b"none")
 
 
 def judge(source, base="/"):
@@ -25,6 +42,11 @@ def judge(source, base="/"):
         {"archive": "/etc/hostname"},
         {"archive": "etc/hostname", "checksum": SUM, "subfolder": "backend/app/"},
         {"git": "/srv/shop.git", "subfolder": "backend"},
+        {"git": "https://git.example.com/shop.git", "token": "t0ken\n", "submodules": True},
+        {"git": "https://deploy@git.example.com/shop.git", "token": "t0ken"},
+        {"git": "git@git.example.com:shop.git", "deploy_key": KEY},
+        {"git": "ssh://git@git.example.com/shop.git", "deploy_key": KEY.strip().replace("\n", "\r\n")},
+        {"git": "git.example.com:shop.git", "deploy_key": private_key("MIIB", "RSA PRIVATE KEY")},
     ],
     ids=str,
 )
@@ -48,6 +70,50 @@ MISTAKES = [
     (
         {"archive": "/etc/hostname", "ref": "v1"},
         "source: has a ref without git; remove ref, or use git",
+    ),
+    (
+        {"path": "/", "submodules": True},
+        "source: has submodules without git; remove submodules, or use git",
+    ),
+    ({"path": "/", "token": "x"}, "source: has a token without git; remove token, or use git"),
+    (
+        {"archive": "/etc/hostname", "deploy_key": KEY},
+        "source: has a deploy_key without git; remove deploy_key, or use git",
+    ),
+    (
+        {"git": "git@git.example.com:shop.git", "token": "x"},
+        "source: has a token, which only an https URL takes; remove token, or write git as an https URL",
+    ),
+    (
+        {"git": "https://bob:pw@git.example.com/shop.git", "token": "x"},
+        "source: has a token and a password in git; remove the password from the URL",
+    ),
+    (
+        {"git": "https://git.example.com/shop.git", "deploy_key": KEY},
+        "source: has a deploy_key, which only ssh takes; remove deploy_key, or write git as user@host:path",
+    ),
+    (
+        {"git": "ssh://git:pw@git.example.com/shop.git"},
+        "source.git: holds a password, which ssh does not take; remove it, use deploy_key",
+    ),
+    (
+        {"git": "https://git.example.com/shop.git", "token": "two words"},
+        f"source.token: is empty, or holds a space or a sign that no token has; {TOKEN_REMEDY}",
+    ),
+    (
+        {"git": "git@git.example.com:shop.git", "deploy_key": "ssh-ed25519 AAAA bob@laptop"},
+        f"source.deploy_key: is not a private key; {KEY_REMEDY}",
+    ),
+    (
+        {"git": "git@git.example.com:shop.git", "deploy_key": openssh(b"aes256-ctr")},
+        f"source.deploy_key: {PASSPHRASE}",
+    ),
+    (
+        {
+            "git": "git@git.example.com:shop.git",
+            "deploy_key": private_key("Proc-Type: 4,ENCRYPTED", "RSA PRIVATE KEY"),
+        },
+        f"source.deploy_key: {PASSPHRASE}",
     ),
     ({"archive": URL}, f"source: has an archive to fetch without a checksum; {SUM_REMEDY} as checksum"),
     (
@@ -83,6 +149,10 @@ def test_a_mistake_is_named_with_its_remedy(source, message):
         {"archive": "http://bob:hunter2@git.example.com/x.tar.gz", "checksum": SUM},
         {"archive": ["https://bob:hunter2@git.example.com/x.tar.gz"]},
         {"archive": "https://bob:hunter2@git.example.com/x y"},
+        {"git": "https://bob:hunter2@git.example.com/x.git", "token": "hunter2"},
+        {"git": "https://git.example.com/x.git", "token": "hunter2 hunter2", "deploy_key": "hunter2"},
+        {"git": "https://git.example.com/x.git", "token": ["hunter2"], "deploy_key": {"a": "hunter2"}},
+        {"git": "ssh://bob:hunter2@git.example.com/x.git"},
     ],
     ids=str,
 )
