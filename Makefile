@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 python := .venv/bin/python
 ready := .venv/.ready .ansible/.ready
 
-.PHONY: help setup demo demo-down test molecule lint format unit lock engine-down clean
+.PHONY: help setup demo demo-down test molecule bench lint format unit lock engine-down clean
 
 help: ## Explain every target
 	@echo "Targets (PYTHON=… takes another interpreter to make the virtualenv with):"
@@ -42,6 +42,9 @@ test: $(ready) ## Lint, unit tests and all Molecule scenarios (S=default: that s
 
 molecule: $(ready) ## One Molecule command, to work on a scenario: S=default C=converge (verify, login, destroy …)
 	@$(python) -m tools.scenarios $(or $(S),default) $(or $(C),test)
+
+bench: $(ready) ## What deploys cost visitors and how long they take, to bench/out (PARTS=, CELLS=, ROUNDS=, APPS=: CONTRIBUTING.md)
+	@$(python) -m tools.bench
 
 lint: $(ready) ## ansible-lint, yamllint, ruff, mypy, changelog and documentation checks
 	@echo "==> Lint"
