@@ -37,6 +37,11 @@ def exists(app: str) -> bool:
     return True
 
 
+def ours() -> set[str]:
+    """Return the names of all users that the collection made."""
+    return {entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos == gecos(entry.pw_name)}
+
+
 def create(app: str, home: Path) -> None:
     """Make the app's system user and group: no login shell, no home of its own.
 

@@ -165,6 +165,7 @@ class Present:
             "by": self.params["by"],
             "previous": predecessor(self.observed),
             "accepted": True,
+            "health": self.params["health"],
             "workers": self.workers.count,
             "gunicorn": self.release.gunicorn,
         }

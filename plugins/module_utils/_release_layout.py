@@ -138,7 +138,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return the mapping a JSON file holds; an empty one where there is none."""
     try:
         values = json.loads(read_text(path) or "{}")
-    except json.JSONDecodeError:
+    except ValueError:  # no JSON, or no text at all
         return {}
     return values if isinstance(values, dict) else {}
 

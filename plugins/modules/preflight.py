@@ -72,13 +72,14 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import _nginx_tree
-from ansible_collections.webstack.python.plugins.module_utils._account import AccountError, exists
+from ansible_collections.webstack.python.plugins.module_utils._account import AccountError, exists, ours
 from ansible_collections.webstack.python.plugins.module_utils._files import is_ours
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
     Layout,
     ReleaseError,
     is_managed,
 )
+from ansible_collections.webstack.python.plugins.module_utils._traces import of_the_manifest
 
 UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
 UNIT_KINDS = ("service", "socket", "target")
@@ -127,9 +128,8 @@ def unit_findings(entry: str, name: str, root: Path) -> list[str]:
 
 
 def orphans(root: Path, names: set[str]) -> list[str]:
-    """Return the apps that the collection put on this host and that are none of these."""
-    ours = {marker.parent.name for marker in (root / "srv").glob(f"*/{Layout('').marker.name}")}
-    return sorted(ours - names)
+    """Return the apps of manifests that are on this host, or half removed from it, and are none of these."""
+    return sorted(of_the_manifest(root, ours()) - names)
 
 
 def front_findings(root: Path) -> list[str]:

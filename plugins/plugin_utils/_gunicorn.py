@@ -164,7 +164,7 @@ def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
         "virtualenv": f"{root}/next/venv",
         "current": f"{root}/current",
         "env": {key: str(value) for key, value in app.get("env", {}).items()},
-        "health": {**app.get("health", {}), "host": _probe_host(app.get("nginx", {}))},
+        "health": {**app.get("health", {}), "host": probe_host(app.get("nginx", {}))},
     }
     if app.get("shared"):
         entry["writable_paths"] = [f"{root}/shared"]
@@ -175,7 +175,7 @@ def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _probe_host(nginx: Mapping[str, Any]) -> str:
+def probe_host(nginx: Mapping[str, Any]) -> str:
     """Name the host that a visitor would ask for, so that an app that checks it answers."""
     domains = nginx.get("domains") or ["localhost"]
     return str(domains[0]).replace("*", "www")
@@ -207,7 +207,7 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornA
         current=entry.get("current", ""),
         env={key: str(value) for key, value in entry.get("env", {}).items()},
         writable_paths=entry.get("writable_paths", []),
-        health=_health(entry.get("health", {})),
+        health=resolve_health(entry.get("health", {})),
         listen=listen,
         socket=_socket(name, listen),
         workers=server["workers"],
@@ -222,7 +222,8 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornA
     )
 
 
-def _health(health: Mapping[str, Any]) -> Health:
+def resolve_health(health: Mapping[str, Any]) -> Health:
+    """Complete what an entry says of its health."""
     return Health(
         path=health.get("path", "/"),
         status=health.get("status", [200] if "path" in health else []),

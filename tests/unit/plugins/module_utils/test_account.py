@@ -57,3 +57,10 @@ def test_words_of_the_tools_are_passed_on(monkeypatch, tmp_path):
         _account.create("shop", tmp_path)
     with pytest.raises(AccountError, match="not removed: no room"):
         _account.remove("shop")
+
+
+def test_own_users_are_told_by_their_comment(monkeypatch):
+    users = {"shop": "webstack.python shop", "theirs": "The shop", "copy": "webstack.python shop"}
+    entries = [SimpleNamespace(pw_name=name, pw_gecos=comment) for name, comment in users.items()]
+    monkeypatch.setattr(pwd, "getpwall", lambda: entries)
+    assert _account.ours() == {"shop"}
