@@ -9,7 +9,6 @@ import datetime
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -37,30 +36,49 @@ def write_text(path: Path, text: str, mode: int = 0o644, uid: int = 0, gid: int 
     """Replace a file in one step, so that a reader sees the old text or the new one.
 
     The new file has its owner and mode before it has its name, and is on the disk before
-    the name points to it. Raises OSError.
+    the name points to it. Raises OSError that names the file.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = _unnamed(path)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        with open(temporary, "x", encoding="utf-8", opener=_open_for_us) as handle:
             handle.write(text)
             handle.flush()
-            os.fchown(descriptor, uid, gid)
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
+            os.fchown(handle.fileno(), uid, gid)
+            os.fchmod(handle.fileno(), mode)
+            os.fsync(handle.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+    except BaseException as error:
+        _discard(temporary)
+        if isinstance(error, OSError):
+            # A full disk shows at the writing, which knows no name.
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 
 def replace_link(link: Path, target: str) -> None:
     """Point a symbolic link at a target in one step. Raises OSError."""
-    temporary = link.parent / f".{link.name}.{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
+    temporary = _unnamed(link)
     temporary.symlink_to(target)
     os.replace(temporary, link)
+
+
+def _unnamed(path: Path) -> Path:
+    """Return where a file is before it has its name, with nothing there.
+
+    Always the same place, so that what a killed run left is gone when the file is written again.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    _discard(temporary)
+    return temporary
+
+
+def _discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _open_for_us(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Locked(Exception):

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from ansible_collections.webstack.python.plugins.module_utils import _nginx_complaints as complaints
@@ -65,7 +65,8 @@ class Outcome:
 class Transaction:
     """One run over one host.
 
-    scratch: an existing directory for the staged copy, which is removed in any case.
+    scratch: a directory for the staged copy, made for the run and removed after it; one that is there
+    was left by a run that was killed.
     """
 
     layout: tree.Layout
@@ -87,9 +88,13 @@ class Transaction:
         differs = live.differs(self.wanted)
         load = differs or live.mark != self.wanted.digest or not state.active
         unit = live.drop_in_differs(self.wanted)
-        outcome.changed = load or unit or state.unit_changed or not state.enabled
+        litter = self._litter(live)
+        outcome.changed = load or unit or state.unit_changed or not state.enabled or bool(litter)
         outcome.diff = list(tree.differences(self.layout, live, self.wanted))
-        outcome.repaired = list(self._repairs(live, state, differs))
+        outcome.repaired = [
+            *self._repairs(live, state, differs),
+            *(f"removed {path}, left by a run that was killed" for path in litter),
+        ]
         if load and state.installed:
             with outcome.step("judge"):
                 outcome.warnings = self._judge(state)
@@ -103,7 +108,28 @@ class Transaction:
         if not state.enabled:
             with outcome.step("enable"):
                 self.server.enable()
+        if litter:
+            self._tidy()
         return outcome
+
+    def _litter(self, live: tree.Live) -> list[Path]:
+        """Return what a killed run left and nothing will use."""
+        staged = [self.scratch] if self.scratch.exists() else []
+        return [*staged, *tree.litter(self.layout, keep=[live.tree, self.wanted.digest])]
+
+    def _tidy(self) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        tree.prune(self.layout, keep=[tree.look(self.layout).tree])
+
+    @contextlib.contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """Make the scratch directory for the block, readable by root alone as keys may lie there."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(mode=0o700)
+        try:
+            yield self.scratch
+        finally:
+            shutil.rmtree(self.scratch)
 
     def _repairs(self, live: tree.Live, state: State, differs: bool) -> Iterator[str]:
         """Say what an earlier run would have left in order."""
@@ -122,9 +148,9 @@ class Transaction:
 
     def _judge(self, state: State) -> list[str]:
         """Let nginx judge the tree as it will be; return its warnings. Raises Refused."""
-        with TemporaryDirectory(dir=self.scratch) as name:
-            nginx = tree.stage(self.layout, self.wanted, Path(name))
-            verdict = self.server.judge(nginx, tree.stage_logs(self.layout, Path(name)))
+        with self._staging() as scratch:
+            nginx = tree.stage(self.layout, self.wanted, scratch)
+            verdict = self.server.judge(nginx, tree.stage_logs(self.layout, scratch))
             if not verdict.accepted:
                 complaint = complaints.messages(verdict.output, "emerg")
                 quoted = complaints.quote_lines("\n".join(complaint), nginx)

@@ -94,6 +94,11 @@ class Layout:
         return self.root / "etc/systemd/system/nginx.service.d/webstack.conf"
 
     @property
+    def scratch(self) -> Path:
+        """Where a run that changes something stages its copy of /etc/nginx; no app can have that name."""
+        return self.root / "run/webstack/.nginx"
+
+    @property
     def logs(self) -> Path:
         """The directory below which nginx writes its logs."""
         return self.root / "var/log"
@@ -299,13 +304,16 @@ def write_mark(layout: Layout, digest: str) -> None:
     _write(layout.mark, f"{digest}\n")
 
 
+def litter(layout: Layout, keep: Iterable[str | None]) -> list[Path]:
+    """Return all trees but those named, and what a killed run left half-written."""
+    kept = set(keep)
+    trees = [path for path in layout.trees.glob("*") if TREE_NAME.match(path.name)]
+    return [*(path for path in trees if path.name not in kept), *layout.trees.glob(".*.partial")]
+
+
 def prune(layout: Layout, keep: Iterable[str | None]) -> None:
     """Remove all trees but those named, and what a killed run left half-written."""
-    kept = set(keep)
-    for path in layout.trees.glob("*"):
-        if path.name not in kept and TREE_NAME.match(path.name):
-            shutil.rmtree(path)
-    for path in layout.trees.glob(".*.partial"):
+    for path in litter(layout, keep):
         shutil.rmtree(path)
 
 

@@ -120,6 +120,7 @@ repaired:
   sample: [nginx was not running]
 """
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -154,19 +155,18 @@ FAILURES = (
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    transaction = Transaction(
-        layout=_nginx_tree.Layout(),
-        wanted=_nginx_tree.Wanted(
-            module.params["files"],
-            module.params["remove_default_site"],
-            module.params["drop_in"],
-        ),
-        server=_nginx_server.Nginx(),
-        scratch=Path(tempfile.gettempdir()),
+    layout = _nginx_tree.Layout()
+    wanted = _nginx_tree.Wanted(
+        module.params["files"],
+        module.params["remove_default_site"],
+        module.params["drop_in"],
     )
+    transaction = Transaction(layout, wanted, _nginx_server.Nginx(), layout.scratch)
     try:
         if module.check_mode:
-            outcome = transaction.run(check=True)
+            # Beside a run that holds the lock.
+            with tempfile.TemporaryDirectory() as folder:
+                outcome = dataclasses.replace(transaction, scratch=Path(folder) / "nginx").run(check=True)
         else:
             with lock(lock_path("nginx")):
                 outcome = transaction.run(check=False)

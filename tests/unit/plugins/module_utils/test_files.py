@@ -1,13 +1,50 @@
-"""Locks: who holds one, and where its file lies."""
+"""Files that are written whole; locks: who holds one, and where its file lies."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _files
+
+
+def write(path, text):
+    _files.write_text(path, text, uid=os.getuid(), gid=os.getgid())
+
+
+@pytest.mark.parametrize("put", [write, _files.replace_link])
+def test_what_a_killed_run_left_is_gone_when_the_file_is_written_again(tmp_path, put):
+    path = tmp_path / "file"
+    (tmp_path / ".file.new").write_text("half of the")
+    put(path, "new")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_full_disk_is_reported_with_the_file_and_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write(path, "old")
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_files.os, "fsync", full)
+    with pytest.raises(OSError, match=rf"No space left on device: '{path}'"):
+        write(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_file_has_the_wanted_mode_whatever_the_umask(tmp_path):
+    path = tmp_path / "file"
+    previous = os.umask(0o077)
+    try:
+        _files.write_text(path, "text", 0o644, os.getuid(), os.getgid())
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])

@@ -84,12 +84,11 @@ def server(layout):
 
 def run(server, files=FILES, check=False, **wanted):
     scratch = server.layout.root.parent / "scratch"
-    scratch.mkdir(exist_ok=True)
     given = _nginx_tree.Wanted(files, **{"drop_in": DROP_IN, **wanted})
     try:
         return _nginx_transaction.Transaction(server.layout, given, server, scratch).run(check=check)
     finally:
-        assert list(scratch.iterdir()) == []
+        assert not scratch.exists()
 
 
 def converged(layout):
@@ -253,7 +252,7 @@ def test_run_killed_before_the_reload_is_repaired_by_the_next(layout, monkeypatc
     assert server.running == "# old\n"
     outcome = run(server)
     assert steps(outcome) == ["judge", "reload"]
-    assert outcome.repaired == ["the last run ended before nginx was seen to run its files"]
+    assert outcome.repaired[0] == "the last run ended before nginx was seen to run its files"
     assert server.running == FILES["http.conf"]
     assert not run(server).changed
 
@@ -267,6 +266,35 @@ def test_killed_run_of_a_bad_tree_does_not_hinder_a_good_one(layout, monkeypatch
             run(server, {"http.conf": "bad"})
     assert run(server).reloaded
     assert server.running == FILES["http.conf"]
+
+
+def test_what_killed_runs_left_is_removed_by_a_run_that_has_nothing_else_to_do(server):
+    run(server)
+    server.calls.clear()
+    layout, before = server.layout, snapshot(server.layout)
+    left = [layout.root.parent / "scratch", layout.trees / ("a" * 12), layout.trees / ".bbbbbbbbbbbb.partial"]
+    for path in left:
+        (path / "sites").mkdir(parents=True)
+    outcome = run(server)
+    assert outcome.changed
+    assert outcome.repaired == [f"removed {path}, left by a run that was killed" for path in left]
+    assert server.calls == []
+    assert snapshot(layout) == before
+    assert not run(server).changed
+
+
+def test_tree_that_a_killed_run_left_behind_the_new_one_is_removed(layout, monkeypatch):
+    server = converged(layout)
+    with monkeypatch.context() as patch:
+        patch.setattr(_nginx_tree, "restore", lambda *_given: None)
+        server.failures = [Killed()]
+        with pytest.raises(Killed):
+            run(server)
+    old = next(
+        path for path in layout.trees.iterdir() if path.name != os.path.basename(layout.link.readlink())
+    )
+    assert f"removed {old}, left by a run that was killed" in run(server).repaired
+    assert not old.exists()
 
 
 @pytest.mark.parametrize(
