@@ -195,6 +195,23 @@ class File:
 
 
 @dataclass(frozen=True)
+class Own:
+    """The texts of an instance's own files, with __INSTANCE__ where its id belongs."""
+
+    config: str
+    environment: str
+    service: str
+    socket: str
+    check_service: str
+    check_socket: str
+
+    def identify(self, key: bytes, directory: Path, virtualenv: Path) -> str:
+        """Name the instance. key: the host's secret. directory, virtualenv: what it runs."""
+        bodies = (body(text) for text in (self.config, self.service, self.socket))
+        return identify(key, [str(directory), str(virtualenv), self.environment, *bodies])
+
+
+@dataclass(frozen=True)
 class Instance:
     """An instance as it has to be: its id, its own files, and those all instances share."""
 
@@ -240,36 +257,40 @@ def build(
     Raises ValueError for a path or an environment that cannot be written down.
     """
     values = {**_release_tokens(release), **tokens, "__PUBLIC_SOCKETS__": " ".join(sockets)}
-    environment = encode_environment(env)
-    config, service, socket = (fill(text, values) for text in (texts.config, texts.service, texts.socket))
-    identity = identify(
-        key,
-        [
-            str(release.directory),
-            str(release.virtualenv),
-            environment,
-            *(body(text) for text in (config, service, socket)),
-        ],
+    own = Own(
+        config=fill(texts.config, values),
+        environment=encode_environment(env),
+        service=fill(texts.service, values),
+        socket=fill(texts.socket, values),
+        check_service=fill(texts.check_service, values),
+        check_socket=fill(texts.check_socket, values),
     )
-    values["__INSTANCE__"] = identity
-    folder = paths.instance(identity)
+    shared = (
+        File(paths.units / paths.public_socket(listen), texts.public_socket, 0o644),
+        File(paths.units / paths.handle, texts.handle, 0o644),
+        File(paths.units / paths.target, texts.target, 0o644),
+    )
+    return assemble(paths, own.identify(key, release.directory, release.virtualenv), own, shared)
+
+
+def assemble(paths: Paths, identity: str, own: Own, shared: tuple[File, ...]) -> Instance:
+    """Give an instance's texts their places. The units of its rehearsal are kept for a rollback."""
+    folder, values = paths.instance(identity), {"__INSTANCE__": identity}
+    checks = {"service": fill(own.check_service, values), "socket": fill(own.check_socket, values)}
     return Instance(
         id=identity,
         own=(
-            File(folder / "gunicorn.conf.py", fill(config, values), 0o640, group=True),
-            File(folder / "env", environment, 0o600),
-            File(paths.units / paths.unit(identity, "service"), fill(service, values), 0o644),
-            File(paths.units / paths.unit(identity, "socket"), fill(socket, values), 0o644),
+            File(folder / "gunicorn.conf.py", fill(own.config, values), 0o640, group=True),
+            File(folder / "env", own.environment, 0o600),
+            File(paths.units / paths.unit(identity, "service"), fill(own.service, values), 0o644),
+            File(paths.units / paths.unit(identity, "socket"), fill(own.socket, values), 0o644),
+            *(File(folder / f"check.{kind}", text, 0o600) for kind, text in checks.items()),
         ),
         check=tuple(
-            File(paths.runtime_units / paths.check_unit(identity, kind), fill(text, values), 0o644)
-            for kind, text in (("service", texts.check_service), ("socket", texts.check_socket))
+            File(paths.runtime_units / paths.check_unit(identity, kind), text, 0o644)
+            for kind, text in checks.items()
         ),
-        shared=(
-            File(paths.units / paths.public_socket(listen), texts.public_socket, 0o644),
-            File(paths.units / paths.handle, texts.handle, 0o644),
-            File(paths.units / paths.target, texts.target, 0o644),
-        ),
+        shared=shared,
     )
 
 

@@ -30,7 +30,11 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_sizing i
     read_machine,
     size_workers,
 )
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, Swap
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import (
+    Refused,
+    Swap,
+    find_account,
+)
 from ansible_collections.webstack.python.plugins.module_utils._probe import Health
 
 
@@ -91,20 +95,13 @@ class Present:
 
     def apply(self) -> list[dict[str, Any]]:
         """Carry the plan out and return its steps. Raises Refused, SystemdError or OSError."""
-        account = self._account()
-        health = self.params["health"]
+        account = find_account(self.paths.app, self.params["user"])
         swap = Swap(
             paths=self.paths,
             wanted=self.wanted,
             observed=self.observed,
             plan=self.plan,
-            health=Health(
-                path=health["path"],
-                statuses=tuple(health["status"]),
-                timeout=health["timeout"],
-                host=health["host"],
-                scheme=health["scheme"],
-            ),
+            health=Health.of(self.params["health"]),
             account=account,
             listen=self.params["listen"],
             current=self.current,
@@ -133,15 +130,6 @@ class Present:
 
     def _hide(self, text: str) -> str:
         return mask(text, secrets_of(self.env))
-
-    def _account(self) -> pwd.struct_passwd:
-        try:
-            return pwd.getpwnam(self.params["user"])
-        except KeyError:
-            raise Refused(
-                f"{self.params['name']}: there is no unix user '{self.params['user']}' on this host; "
-                "make it before the app is started"
-            ) from None
 
     def _ask_gunicorn(self, account: pwd.struct_passwd) -> None:
         missing = missing_class(self.params["worker_class"], self.release)
@@ -178,6 +166,7 @@ class Present:
             "previous": self.observed.live,
             "release": self.release.name,
             "workers": {"count": self.workers.count, "reason": self.workers.reason},
+            "held": False,
             "pending": bool(self.plan.leave) and not self.params["settle"],
             "repaired": describe_repairs(self.paths, self.observed, self.plan),
             "steps": [],
@@ -191,6 +180,8 @@ class Present:
         live = self.observed.live or self.wanted.id
         diffs = []
         for file in (*self.wanted.own, *self.wanted.shared):
+            if file.path.name.startswith("check."):
+                continue
             counterpart = Path(str(file.path).replace(self.wanted.id, live))
             before = (read_text(counterpart) or "").replace(live, self.wanted.id)
             after = file.text

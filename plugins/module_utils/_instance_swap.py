@@ -378,6 +378,16 @@ class Swap:
         shutil.rmtree(self.paths.instance(instance), ignore_errors=True)
 
 
+def find_account(app: str, user: str) -> pwd.struct_passwd:
+    """Return the account that runs an app. Raises Refused where the host has none of that name."""
+    try:
+        return pwd.getpwnam(user)
+    except KeyError:
+        raise Refused(
+            f"{app}: there is no unix user '{user}' on this host; make it before the app is started"
+        ) from None
+
+
 def _stop(units: Iterable[str]) -> None:
     """Stop units together, and let systemd forget that they ever failed."""
     names = list(units)

@@ -8,9 +8,10 @@ import http.client
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 BODY_LIMIT = 500  # characters of an answer that a message shows
 BODY_READ = 64 * 1024  # bytes of it that are read, so that a secret is seen whole before the cut
@@ -31,6 +32,17 @@ class Health:
     timeout: float = 30
     host: str = "localhost"
     scheme: str = "http"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Health:
+        """Take over the module's option `health`, or what an instance's record keeps of it."""
+        return cls(
+            path=options["path"],
+            statuses=tuple(options["status"]),
+            timeout=options["timeout"],
+            host=options["host"],
+            scheme=options["scheme"],
+        )
 
     def accepts(self, status: int) -> bool:
         """Tell whether a status is a good answer."""

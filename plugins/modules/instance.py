@@ -27,10 +27,33 @@ options:
     type: str
     required: true
   state:
-    description: Whether the app has a live instance, or nothing at all on the host.
+    description:
+      - V(present) makes the instance that the other options describe the live one, unless it was
+        rolled back; see O(force).
+      - V(rolled_back) makes an instance that was live before the live one again, from its own files; see
+        O(to). Where the public sockets are others than they were, or with O(environment=current), what
+        is swapped in is a copy of it with an id of its own.
+      - V(absent) removes all that the app's instances have on the host.
     type: str
-    choices: [present, absent]
+    choices: [present, rolled_back, absent]
     default: present
+  to:
+    description:
+      - The instance to go back to, by its id, or the release by its. Only O(state=rolled_back) reads it.
+      - By default the nearest instance before the live one that proved itself and was not rolled back.
+    type: str
+    default: ""
+  environment:
+    description:
+      - The environment of an instance that is gone back to, the one it had, V(recorded), or O(env),
+        V(current), for one as a secret may have been revoked since.
+    type: str
+    choices: [recorded, current]
+    default: recorded
+  force:
+    description: Make the instance live though it was rolled back.
+    type: bool
+    default: false
   user:
     description: The unix user that the units name; its group may read the Gunicorn config.
     type: str
@@ -180,6 +203,12 @@ EXAMPLES = r"""
       host: shop.example.com
     files: "{{ shop_files }}"
 
+- name: Go back to the instance before the live one
+  webstack.python.instance:
+    name: shop
+    current: /srv/shop/current
+    state: rolled_back
+
 - name: Remove all of an app's instances
   webstack.python.instance:
     name: shop
@@ -189,25 +218,35 @@ EXAMPLES = r"""
 RETURN = r"""
 instance:
   description: The live instance; in check mode, the one that would be.
-  returned: when O(state=present)
+  returned: when O(state=present) or O(state=rolled_back)
   type: str
   sample: 3f9c0a51be77
 previous:
   description: The instance that was live before this run.
-  returned: when O(state=present)
+  returned: when O(state=present) or O(state=rolled_back)
   type: str
+previous_release:
+  description: The release that it runs.
+  returned: when O(state=rolled_back)
+  type: str
+held:
+  description:
+    - Whether the wanted instance was left aside, as it was rolled back; RV(instance) is the one that
+      stays live then.
+  returned: when O(state=present) or O(state=rolled_back)
+  type: bool
 release:
   description: The release that the live instance runs.
-  returned: when O(state=present)
+  returned: when O(state=present) or O(state=rolled_back)
   type: str
 workers:
   description: The number of workers, C(count), and why it is that one, C(reason).
-  returned: when O(state=present)
+  returned: when O(state=present) or O(state=rolled_back)
   type: dict
   sample: {count: 3, reason: "gthread: 2 cpus + 1"}
 pending:
   description: Whether old public sockets are still open and wait for O(settle).
-  returned: when O(state=present)
+  returned: when O(state=present) or O(state=rolled_back)
   type: bool
 repaired:
   description: What a killed run or somebody else had left, and was put right.
@@ -232,6 +271,11 @@ from ansible_collections.webstack.python.plugins.module_utils import _instance, 
 from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, read_text
 from ansible_collections.webstack.python.plugins.module_utils._instance_absent import remove
 from ansible_collections.webstack.python.plugins.module_utils._instance_present import Present
+from ansible_collections.webstack.python.plugins.module_utils._instance_rollback import (
+    Kept,
+    RolledBack,
+    keep_live,
+)
 from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
 from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused
 
@@ -256,7 +300,10 @@ FILES = (
 )
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "rolled_back", "absent"], "default": "present"},
+    "to": {"type": "str", "default": ""},
+    "environment": {"type": "str", "choices": ["recorded", "current"], "default": "recorded"},
+    "force": {"type": "bool", "default": False},
     "user": {"type": "str"},
     "directory": {"type": "path"},
     "virtualenv": {"type": "path"},
@@ -311,9 +358,24 @@ def refuse_foreign_units(paths: _instance.Paths) -> None:
 def ensure_present(module: AnsibleModule, env: dict[str, str]) -> dict[str, Any]:
     """Do what state=present asks for, and return the result."""
     present = Present(module, env)
-    result = present.result()
+    kept = keep_live(module, present.paths, present.wanted.id)
+    if kept is not None:
+        return carry_out(module, kept, {**kept.result(), "held": True})
+    return carry_out(module, present, present.result())
+
+
+def ensure_rolled_back(module: AnsibleModule, env: dict[str, str]) -> dict[str, Any]:
+    """Do what state=rolled_back asks for, and return the result."""
+    rolled_back = RolledBack(module, env)
+    return carry_out(module, rolled_back, rolled_back.result())
+
+
+def carry_out(
+    module: AnsibleModule, asked: Present | RolledBack | Kept, result: dict[str, Any]
+) -> dict[str, Any]:
+    """Do what is to be done, but not in check mode, and return the result with its steps."""
     if not module.check_mode and result["changed"]:
-        result["steps"] = present.apply()
+        result["steps"] = asked.apply()
     return result
 
 
@@ -363,6 +425,8 @@ def run(module: AnsibleModule, env: dict[str, str]) -> dict[str, Any]:
     """Do what the state asks for, and return the result."""
     if module.params["state"] == "absent":
         return ensure_absent(module)
+    if module.params["state"] == "rolled_back":
+        return ensure_rolled_back(module, env)
     return ensure_present(module, env)
 
 

@@ -204,7 +204,7 @@ def test_an_id_depends_on_where_parts_end() -> None:
 
 def test_tokens_are_filled_in_with_real_paths_and_the_id() -> None:
     built = build(PATHS, TEXTS, RELEASE, {}, {"__WORKERS__": "3"}, ["gunicorn-shop.socket"], "unix", b"key")
-    config, env, service, socket = built.own
+    config, env, service, socket, *checks = built.own
     assert config.path == Path(f"/etc/webstack/shop/{built.id}/gunicorn.conf.py")
     assert (config.mode, config.group) == (0o640, True)
     assert "workers = 3\n" in config.text
@@ -214,6 +214,11 @@ def test_tokens_are_filled_in_with_real_paths_and_the_id() -> None:
     assert "ExecStart=/srv/shop/venvs/abc/bin/gunicorn\n" in service.text
     assert socket.text == f"ListenStream=/run/webstack/shop/{built.id}.sock\n"
     check = built.check[0]
+    assert [(file.path.name, file.mode) for file in checks] == [
+        ("check.service", 0o600),
+        ("check.socket", 0o600),
+    ]
+    assert [file.text for file in checks] == [file.text for file in built.check]
     assert check.path == Path(f"/run/systemd/system/gunicorn-shop@check-{built.id}.service")
     code = RELEASE.directory
     assert check.text == (

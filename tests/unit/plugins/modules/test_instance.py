@@ -164,14 +164,15 @@ def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
     present = object.__new__(_instance_present.Present)
     present.env = {"SECRET": "hunter2hunter2"}
     health = {"path": "/", "status": [], "timeout": 1, "host": "h", "scheme": "http"}
-    present.params = {"health": health, "listen": "unix", "keep": 5, "settle": False}
+    present.params = {"health": health, "listen": "unix", "keep": 5, "settle": False, "user": "shop"}
     present.module = module()
     present.module.warn = pytest.fail
-    present.paths = present.current = None
+    present.paths = types.SimpleNamespace(app="shop")
+    present.current = None
     present.wanted = types.SimpleNamespace(id="aaaaaaaaaaaa")
     present.observed = types.SimpleNamespace(records={})
     present.plan = types.SimpleNamespace(swap=False)
-    monkeypatch.setattr(present, "_account", lambda: None)
+    monkeypatch.setattr(_instance_present, "find_account", lambda *_: None)
     monkeypatch.setattr(present, "_record", dict)
     assert present.apply() == []
     assert seen == [{"hunter2hunter2"}]

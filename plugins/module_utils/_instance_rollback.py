@@ -1,0 +1,225 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What state=rolled_back of the module instance does, and what keeps a rolled back instance away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.webstack.python.plugins.module_utils import _instance_host
+from ansible_collections.webstack.python.plugins.module_utils._files import now, read_text
+from ansible_collections.webstack.python.plugins.module_utils._instance import (
+    Paths,
+    decode_environment,
+    recorded_instance,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance_log import Attempt, logged
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
+    decide,
+    describe_repairs,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance_recorded import (
+    Recorded,
+    derive,
+    earlier,
+    inherited_sockets,
+    listen_address,
+    listing,
+    named,
+    read_held,
+    read_recorded,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import (
+    Refused,
+    Swap,
+    find_account,
+)
+from ansible_collections.webstack.python.plugins.module_utils._probe import Health
+
+
+class Again:
+    """A recorded instance of one app, compared with what is live on the host.
+
+    target: the instance that is to be live. Raises ValueError or SystemdError.
+    """
+
+    def __init__(self, module: AnsibleModule, paths: Paths, target: Recorded) -> None:
+        self.module = module
+        self.params: dict[str, Any] = module.params
+        self.paths = paths
+        self.target = target
+        self.current = Path(self.params["current"]) if self.params["current"] else None
+        self.secrets = secrets_of(decode_environment(target.own.environment))
+        module.no_log_values.update(self.secrets)
+        self.listen = listen_address(paths, target.sockets[0])
+        self.wanted = target.instance(paths)
+        self.observed = _instance_host.observe(paths, self.wanted, self.current)
+        self.plan = decide(paths, self.wanted, self.observed, self.listen, self.params["keep"])
+
+    def swap(self, record: dict[str, Any], held: list[dict[str, Any]]) -> Swap:
+        """Return the swap, not yet run. record: its instance.json. held: as held.json is to say."""
+        return Swap(
+            paths=self.paths,
+            wanted=self.wanted,
+            observed=self.observed,
+            plan=self.plan,
+            health=Health.of(record.get("health") or self.params["health"]),
+            account=find_account(self.paths.app, self.target.user),
+            listen=self.listen,
+            current=self.current,
+            record=record,
+            held=held,
+            keep=self.params["keep"],
+            secrets=self.secrets,
+        )
+
+    def hide(self, text: str) -> str:
+        """Take the instance's environment out of a text."""
+        return mask(text, self.secrets)
+
+    def result(self) -> dict[str, Any]:
+        """Return what is known before anything is done."""
+        live = self.observed.records[self.observed.live or ""]
+        return {
+            "changed": self.plan.changes,
+            "instance": self.wanted.id,
+            "previous": self.observed.live,
+            "release": self.target.record.get("release"),
+            "previous_release": live.get("release"),
+            "workers": {"count": self.target.record.get("workers"), "reason": "as recorded"},
+            "pending": False,
+            "held": False,
+            "repaired": describe_repairs(self.paths, self.observed, self.plan),
+            "steps": [],
+        }
+
+
+class Kept(Again):
+    """The live instance, left in place of a wanted one that was rolled back."""
+
+    def apply(self) -> list[dict[str, Any]]:
+        """Put right what is wrong with the live instance, and return the steps."""
+        swap = self.swap(dict(self.target.record), read_held(self.paths))
+        swap.run(settle=False)
+        return swap.steps
+
+
+def keep_live(module: AnsibleModule, paths: Paths, wanted: str) -> Kept | None:
+    """Return the live instance where the wanted one was rolled back, else None."""
+    live = recorded_instance(read_text(paths.record))
+    held = [entry for entry in read_held(paths) if entry["instance"] == wanted]
+    if not held or live in (None, wanted) or module.params["force"]:
+        return None
+    try:
+        kept = read_recorded(paths, str(live), _instance_host.read_records(paths)[str(live)])
+    except (KeyError, ValueError) as error:
+        raise Refused(
+            f"{paths.app}: instance {wanted} was rolled back, and the files of the live one, {live}, are not "
+            f"whole: {error}; change the manifest, or set gunicorn_force to deploy {wanted} all the same"
+        ) from None
+    module.warn(
+        f"{paths.app}: instance {wanted} was rolled back at {held[-1]['at']} and is not deployed again; "
+        f"instance {live} stays live. Change the manifest, or set gunicorn_force to deploy it all the same."
+    )
+    return Kept(module, paths, kept)
+
+
+class RolledBack:
+    """An older instance of one app, to be swapped in once more.
+
+    Raises Refused where there is none, and ValueError or SystemdError.
+    """
+
+    def __init__(self, module: AnsibleModule, env: dict[str, str]) -> None:
+        self.module = module
+        self.params: dict[str, Any] = module.params
+        self.paths = Paths(self.params["name"])
+        self.env = env if self.params["environment"] == "current" else None
+        self.held = read_held(self.paths)
+        self.records = _instance_host.read_records(self.paths)
+        self.live = self._read_live()
+        self.origin, target = self._choose()
+        self.again = Again(module, self.paths, target)
+
+    def _read_live(self) -> str:
+        live = recorded_instance(read_text(self.paths.record))
+        if live not in self.records:
+            raise Refused(f"{self.paths.app}: no instance is live, so there is nothing to go back from")
+        return live
+
+    def _choose(self) -> tuple[str, Recorded]:
+        """Return the instance to go back to, and what it would be today. Raises Refused."""
+        held = [entry["instance"] for entry in self.held]
+        try:
+            names = (
+                [named(self.records, self.live, self.params["to"])]
+                if self.params["to"]
+                else earlier(self.records, self.live, held)
+            )
+            for name in names:
+                target = self._today(name)
+                # One that differs by its public sockets alone would be the live one.
+                if target.id != self.live:
+                    return name, target
+            raise ValueError("there is no earlier instance to go back to that would differ from the live one")
+        except ValueError as error:
+            there_is = listing(self.records, self.live, held)
+            raise Refused(f"{self.paths.app}: {error}. There are:\n{there_is}") from None
+
+    def _today(self, name: str) -> Recorded:
+        """Return a recorded instance at the public sockets of today, with the environment asked for."""
+        sockets = inherited_sockets(self.paths, self.live)
+        try:
+            target = read_recorded(self.paths, name, self.records[name])
+        except ValueError as error:
+            raise ValueError(f"instance {name} cannot run any more, as {error}; choose another one") from None
+        if self.env is None and target.sockets == sockets:
+            return target
+        return derive(target, self.env, sockets, self.paths.key.read_bytes())
+
+    def apply(self) -> list[dict[str, Any]]:
+        """Swap the older instance in and return the steps. Raises Refused, SystemdError or OSError."""
+        swap = self.again.swap(self._record(), self._held_afterwards())
+        attempt = Attempt(
+            paths=self.paths,
+            by=self.params["by"],
+            action="rollback",
+            before=self.live,
+            to=swap.wanted.id,
+            release=str(swap.record.get("release")),
+        )
+        with logged(attempt, self.again.hide, self.module.warn):
+            swap.run(settle=False)
+        return swap.steps
+
+    def _record(self) -> dict[str, Any]:
+        """Return the older instance's record: it keeps its place in the line of good ones."""
+        target = self.again.target
+        new = {} if target.id == self.origin else {"instance": target.id, "created": now()}
+        return {**target.record, **new, "since": now(), "by": self.params["by"]}
+
+    def _held_afterwards(self) -> list[dict[str, Any]]:
+        back = (self.origin, self.again.target.id, self.live)
+        return [
+            *(entry for entry in self.held if entry["instance"] not in back),
+            {
+                "instance": self.live,
+                "release": self.records[self.live].get("release"),
+                "at": now(),
+                "by": self.params["by"],
+            },
+        ]
+
+    def result(self) -> dict[str, Any]:
+        """Return what is known before anything is done."""
+        result = self.again.result()
+        if self.module._diff:
+            before, after = (
+                f"instance {result[which]}, release {result[release]}\n"
+                for which, release in (("previous", "previous_release"), ("instance", "release"))
+            )
+            result["diff"] = {"before": before, "after": after}
+        return result
