@@ -57,6 +57,7 @@ class ActionModule(ActionBase):
                 "tree": tree.digest,
                 "lock_kind": requirements.kind,
                 "lock": requirements.digest,
+                "shipped": tree.kinds(name.rstrip("/") for name in options["shared"]),
                 "controller": person(),
                 "remote_user": self._remote_user(variables),
             }

@@ -32,6 +32,11 @@ options:
     description: Names of apps to give, as a list or a text with commas. None stand for all.
     type: raw
     default: []
+  sandbox:
+    description: The profile of the sandbox of apps that name none.
+    type: str
+    choices: [strict, jit, "off"]
+    default: strict
 author: webstack.python contributors (@webstack-python)
 """
 
@@ -42,39 +47,47 @@ gone: "{{ (python_apps | default([]) | webstack.python.release_requests(state='a
 
 RETURN = r"""
 _value:
-  description: Mappings with the keys C(source), C(requirements), C(python), C(shared), C(worker_class) and
-    C(keep), by name.
+  description:
+    - Mappings with the keys C(source), C(requirements), C(python), C(shared), C(worker_class), C(build),
+      C(env), C(sandbox) and C(keep), by name.
+    - C(env) is empty where there is no command that needs it.
   type: dict
 """
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "source": {},
     "requirements": "auto",
     "python": "python3",
     "shared": [],
+    "build": [],
     "keep_releases": 5,
 }
 
 
 def release_requests(
-    manifest: object, state: str = "present", only: object = ()
+    manifest: object, state: str = "present", only: object = (), sandbox: str | bool = "strict"
 ) -> dict[str, dict[str, Any]]:
     """Return what the apps of a state ask for, by name; see select.
+
+    sandbox: the profile of apps that name none.
 
     Raises ValueError for no list of entries, and for no list of names.
     """
     return {
-        plain(app["name"]): request(app)
+        plain(app["name"]): request(app, sandbox)
         for app in select(entries(manifest, "python_apps"), only)
         if plain(app.get("state", "present")) == state
     }
 
 
-def request(app: Any) -> dict[str, Any]:
-    """Return what one entry asks for; its other keys, such as env, are not even read."""
+def request(app: Any, sandbox: str | bool) -> dict[str, Any]:
+    """Return what one entry asks for; its environment is not even read where no command needs it."""
     found = {name: plain(app.get(name, default)) for name, default in DEFAULTS.items()}
     found["keep"] = found.pop("keep_releases")
     found["worker_class"] = plain(app.get("gunicorn", {}).get("worker_class", ""))
+    found["env"] = plain(app.get("env", {})) if found["build"] else {}
+    # YAML reads a bare off as false.
+    found["sandbox"] = plain(app.get("service", {})).get("sandbox", sandbox) or "off"
     return found
 
 

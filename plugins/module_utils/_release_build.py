@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +16,10 @@ from typing import Any
 
 from ansible_collections.webstack.python.plugins.module_utils import (
     _account,
+    _hook,
     _release_code,
+    _release_hooks,
+    _release_shared,
     _release_virtualenv,
 )
 from ansible_collections.webstack.python.plugins.module_utils._files import replace_link
@@ -59,7 +62,11 @@ class Builder:
 
 @dataclass(frozen=True)
 class Plan:
-    """One release of one app on this host, and what it still lacks."""
+    """One release of one app on this host, and what it still lacks.
+
+    shipped: which of the shared entries the source tree has, as file or folder. commands: those
+    that build the release. surroundings: what they find.
+    """
 
     layout: Layout
     source: Source
@@ -67,6 +74,9 @@ class Plan:
     dependencies: Dependencies
     uv: Uv
     shared: list[str]
+    shipped: Mapping[str, str]
+    commands: Sequence[str]
+    surroundings: _release_hooks.Surroundings
 
     @property
     def virtualenv(self) -> str:
@@ -75,8 +85,13 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """The release's id: a digest of what goes in, so that the same inputs are the same release."""
-        return digest([LAYOUT_VERSION, self.source.tree, self.virtualenv, sorted(self.shared)])
+        """The release's id: a digest of what goes in, so that the same inputs are the same release.
+
+        The commands are among it, what they find in the environment is not: a new secret is a new
+        instance of the same release.
+        """
+        parts = [LAYOUT_VERSION, self.source.tree, self.virtualenv, sorted(self.shared)]
+        return digest([*parts, list(self.commands)] if self.commands else parts)
 
     def wants_account(self) -> bool:
         """Tell whether the app's user is missing. Raises AccountError where it is someone else's."""
@@ -95,8 +110,8 @@ class Plan:
         return not _release_virtualenv.is_complete(self.layout.virtualenv(self.virtualenv))
 
     def wants_shared(self) -> list[str]:
-        """Return the shared directories that are missing. Raises ReleaseError for a wrong name."""
-        return _release_code.missing_shared(self.shared, self.layout.shared)
+        """Return the shared entries that are missing. Raises ReleaseError for a wrong one."""
+        return _release_shared.missing(self.shared, self.layout.shared, self.shipped)
 
     def wants_pointer(self) -> bool:
         """Tell whether the pointer names another release, or none."""
@@ -196,29 +211,36 @@ def _build_release(plan: Plan, builder: Builder, archive: Path | None, steps: St
     if archive is None:
         raise ReleaseError("the source tree was not sent along; call the module through its action plugin")
     layout = plan.layout
-    staged = layout.releases / f".{plan.id}.tmp"
-    final = layout.release(plan.id)
-    shutil.rmtree(staged, ignore_errors=True)
-    shutil.rmtree(final, ignore_errors=True)
+    release = layout.release(plan.id)
+    # What the app's own commands left running would go on writing here.
+    _hook.clear(layout.app)
+    shutil.rmtree(release, ignore_errors=True)
+    shared, virtualenv = plan.wants_shared(), plan.wants_virtualenv()
     try:
-        staged.mkdir(parents=True)
-        code = staged / "code"
+        # In its place, as commands write down where they are; without its record it is not whole.
+        release.mkdir(parents=True)
+        code = release / "code"
         with steps.step("unpack"):
             _release_code.unpack(archive, code)
         _complete_release(plan, code, steps)
+        _release_shared.link(plan.shared, layout.shared, code)
+        (release / "venv").symlink_to(f"../../venvs/{plan.virtualenv}")
+        if plan.commands:
+            with steps.step("build"):
+                _release_hooks.build(plan.commands, layout, plan.id, plan.shared, plan.surroundings)
         with steps.step("compile"):
             _release_code.compile_code(layout.virtualenv(plan.virtualenv) / "bin/python", code)
-        _release_code.link_shared(plan.shared, layout.shared, code)
-        (staged / "venv").symlink_to(f"../../venvs/{plan.virtualenv}")
-        write_release(staged, plan.describe(builder))
-        os.rename(staged, final)
+        write_release(release, plan.describe(builder))
     except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
+        shutil.rmtree(release, ignore_errors=True)
+        _release_shared.discard(shared, layout.shared)
+        if virtualenv:
+            shutil.rmtree(layout.virtualenv(plan.virtualenv), ignore_errors=True)
         raise
 
 
 def _complete_release(plan: Plan, code: Path, steps: Steps) -> None:
-    """Make the virtualenv and the shared directories that the release leads to."""
+    """Make the virtualenv and the shared entries that the release leads to."""
     layout = plan.layout
     if plan.wants_virtualenv():
         with steps.step("virtualenv"):
@@ -228,4 +250,4 @@ def _complete_release(plan: Plan, code: Path, steps: Steps) -> None:
     missing = plan.wants_shared()
     if missing:
         with steps.step("shared"):
-            _release_code.make_shared(missing, layout.shared, code, layout.app)
+            _release_shared.make(missing, layout.shared, code, layout.app)

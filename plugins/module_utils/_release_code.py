@@ -1,6 +1,6 @@
 # Copyright: webstack.python contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release's source tree: unpacked, compiled, linked to what is shared."""
+"""A release's source tree: unpacked and compiled."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import shutil
 import stat
 import subprocess
 import tarfile
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from ansible_collections.webstack.python.plugins.module_utils._account import give
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import ReleaseError
 
 
@@ -58,54 +56,6 @@ def compile_code(python: Path, directory: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-
-
-def missing_shared(entries: Iterable[str], shared: Path) -> list[str]:
-    """Return the entries that have no directory yet.
-
-    Raises ReleaseError for an unsafe name, or one that lies in another.
-    """
-    names = [safe_name(entry) for entry in entries]
-    for name in names:
-        if any(str(parent) in names for parent in PurePosixPath(name).parents):
-            raise ReleaseError(f"shared: '{name}' lies in another shared directory; leave it out")
-    return [name for name in names if not (shared / name).is_dir()]
-
-
-def make_shared(entries: Iterable[str], shared: Path, code: Path, app: str) -> None:
-    """Make shared directories for the app's user, with what the release ships under their names.
-
-    Raises ReleaseError where the release ships a file of such a name, OSError.
-    """
-    for entry in entries:
-        path, shipped = shared / entry, code / entry
-        staged = path.with_name(f".{path.name}.new")
-        shutil.rmtree(staged, ignore_errors=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if shipped.is_dir() and not shipped.is_symlink():
-            shutil.copytree(shipped, staged, symlinks=True)
-        elif os.path.lexists(shipped) and not shipped.is_symlink():
-            raise ReleaseError(f"shared: '{entry}' is a file in this release; only directories can be shared")
-        else:
-            staged.mkdir()
-        staged.chmod(0o750)
-        give(staged, app)
-        os.rename(staged, path)
-
-
-def link_shared(entries: Iterable[str], shared: Path, code: Path) -> None:
-    """Put links to the shared directories into a source tree, in their place if it ships them.
-
-    The links are relative, and right in any release. Raises OSError.
-    """
-    for entry in entries:
-        path = code / entry
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-        elif path.is_dir():
-            shutil.rmtree(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.symlink_to(os.path.relpath(shared / entry, path.parent))
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:

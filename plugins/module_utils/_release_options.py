@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.webstack.python.plugins.module_utils._sandbox import PROFILES
+
 OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent", "pruned"], "default": "present"},
@@ -28,6 +30,10 @@ OPTIONS: dict[str, Any] = {
     "requirements": {"type": "raw", "default": "auto"},
     "python": {"type": "str", "default": "python3"},
     "shared": {"type": "list", "elements": "str", "default": []},
+    "build": {"type": "list", "elements": "str", "default": []},
+    "env": {"type": "dict", "default": {}, "no_log": True},
+    "sandbox": {"type": "str", "choices": list(PROFILES), "default": "strict"},
+    "hook_timeout": {"type": "int", "default": 600},
     "keep": {"type": "int", "default": 5},
     "uv": {"type": "path"},
     "gunicorn_version": {"type": "str"},

@@ -97,10 +97,35 @@ options:
     type: str
     default: python3
   shared:
-    description: Directories of the source tree that all releases share and that the app may write in.
+    description:
+      - Folders and files that all releases share and that the app may write to, relative to the source
+        tree. An entry is a file where the source tree has a file of that name, else a folder.
     type: list
     elements: str
     default: []
+  build:
+    description:
+      - Commands that are run in the new release before anything may use it, each as by C(/bin/sh -ec),
+        as the app's user, with O(env) and in its sandbox. They may write to the release's code, which is
+        root's afterwards, and to O(shared).
+      - One that fails or does not end in O(hook_timeout) discards the release.
+      - They are part of the release's id, O(env) is not.
+    type: list
+    elements: str
+    default: []
+  env:
+    description: The app's environment, for O(build).
+    type: dict
+    default: {}
+  sandbox:
+    description: The profile of the sandbox in which O(build) runs, as of the app's service.
+    type: str
+    choices: [strict, jit, "off"]
+    default: strict
+  hook_timeout:
+    description: Seconds that each command of O(build) has.
+    type: int
+    default: 600
   keep:
     description:
       - How many of the newest releases O(state=pruned) keeps, besides those that are in use.
@@ -232,10 +257,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import (
     _account,
+    _release_hooks,
     _release_prune,
     _release_virtualenv,
 )
 from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock
+from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import secrets_of
 from ansible_collections.webstack.python.plugins.module_utils._redact import redact
 from ansible_collections.webstack.python.plugins.module_utils._release_build import (
     Builder,
@@ -269,6 +296,7 @@ FOUND: dict[str, Any] = {
     "tree": {"type": "str"},
     "lock_kind": {"type": "str"},
     "lock": {"type": "str"},
+    "shipped": {"type": "dict", "default": {}},
     "controller": {"type": "str"},
     "remote_user": {"type": "str"},
 }
@@ -296,6 +324,16 @@ def make_plan(params: dict[str, Any], interpreter: _release_virtualenv.Interpret
             system_certs=params["system_certs"],
         ),
         shared=[name.rstrip("/") for name in params["shared"]],
+        shipped=found["shipped"],
+        commands=params["build"],
+        surroundings=surroundings(params),
+    )
+
+
+def surroundings(params: dict[str, Any]) -> _release_hooks.Surroundings:
+    """Return what the app's own commands find."""
+    return _release_hooks.Surroundings(
+        env=params["env"], sandbox=params["sandbox"], timeout=params["hook_timeout"]
     )
 
 
@@ -415,6 +453,18 @@ def secrets(requirements: object) -> set[str]:
     return {text for text in map(str, specifiers) if redact(text) != text}
 
 
+def hide(module: AnsibleModule) -> None:
+    """Let the module mask what is secret, and only that.
+
+    A short value of the environment cannot be a secret, and to mask it would blot out every "1".
+    """
+    env = {name: str(value) for name, value in module.params["env"].items()}
+    secret = secrets_of(env)
+    module.no_log_values -= set(env.values()) - secret
+    module.no_log_values |= secret | secrets(module.params["requirements"])
+    module.params["env"] = env
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -425,12 +475,17 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    module.no_log_values.update(secrets(module.params["requirements"]))
+    hide(module)
     os.umask(0o022)
+    failed = ""
     try:
         result = STATES[module.params["state"]](module)
     except (_account.AccountError, ReleaseError, SystemdError, Locked, OSError, tarfile.TarError) as error:
-        module.fail_json(msg=failure(Layout(module.params["name"]), error))
+        failed = failure(Layout(module.params["name"]), error)
+    # Ansible shows the options at -vvv.
+    module.params["env"] = dict.fromkeys(module.params["env"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+    if failed:
+        module.fail_json(msg=failed)
     module.exit_json(**result)
 
 

@@ -32,6 +32,7 @@ APP_ROLES = (
             "python_app_uv_version": RELEASE,
             "python_app_gunicorn_version": RELEASE,
             "python_app_index_url": Rule(_rules.USE_INDEX_URL, _rules.index_url, secret=True),
+            "python_app_hook_timeout": Rule("write whole seconds from 1", _rules.between(1)),
             "python_app_ca_bundle": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path_or_none),
         },
     ),

@@ -52,6 +52,7 @@ USE_INTERPRETER = "write a name such as python3.12, or an absolute path"
 USE_REQUIREMENTS = 'write auto, or a list such as ["flask==3.1.*"]'
 USE_ENV = "write each variable as NAME: value"
 USE_SHARED = "write paths inside the release, such as [uploads]"
+USE_COMMANDS = 'write a list of shell commands, such as ["flask --app shop digest compile"]'
 USE_REQUEST_PATH = "write a path such as /healthz"
 USE_STATUS = "write a list such as [200]"
 USE_LISTEN = 'write unix, or an address with a port, such as "127.0.0.1:8000"'
@@ -182,6 +183,15 @@ def shared(value: list[str]) -> Problems:
             parents = {str(parent) for parent in PurePosixPath(item).parents}
             for parent in sorted(parents.intersection(value)):
                 yield f"{item!r} lies in {parent!r}, which is shared already; remove it"
+
+
+def commands(value: list[str]) -> Problems:
+    """Commands that a shell takes; what they are may be a secret."""
+    for index, item in enumerate(value):
+        if not item.strip():
+            yield f"item {index} is empty; write a command, or remove it"
+        elif "\0" in item:
+            yield f"item {index} holds a NUL byte, which no command can; remove it"
 
 
 def is_inside(path: str) -> bool:

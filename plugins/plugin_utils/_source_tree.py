@@ -67,6 +67,15 @@ class Tree:
         )
         return digest(listing, length=64)
 
+    def kinds(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return `file` or `folder` for each of the paths that is one; links are neither."""
+        folders = {str(parent) for entry in self.entries for parent in PurePosixPath(entry.path).parents}
+        return {
+            path: "file" if path in self.files else "folder"
+            for path in paths
+            if path in self.files or path in folders
+        }
+
     def pack(self, handle: IO[bytes]) -> None:
         """Write the tree as a tar.gz. Raises SourceError where a file is no longer what it was."""
         with (

@@ -85,6 +85,12 @@ def test_archive_beside_the_playbook_is_a_source(folder):
     assert same.calls[0]["_found"]["tree"] == found["tree"]
 
 
+def test_host_is_told_which_shared_entries_the_source_has(folder):
+    action = Action(folder, [{"changed": False}], source=SOURCE, shared=["app.py", "uploads/"])
+    action.run()
+    assert action.calls[0]["_found"]["shipped"] == {"app.py": "file"}
+
+
 def test_source_travels_when_the_host_wants_it_and_no_copy_stays(folder):
     action = Action(folder, [dict(WANTED), {"changed": True, "id": "1"}], source=SOURCE)
     assert action.run() == {"changed": True, "id": "1"}

@@ -22,6 +22,9 @@ def test_defaults_are_filled_in():
             "requirements": "auto",
             "python": "python3",
             "shared": [],
+            "build": [],
+            "env": {},
+            "sandbox": "strict",
             "keep": 5,
             "worker_class": "",
         }
@@ -34,7 +37,26 @@ def test_entry_wins_over_defaults_and_its_secrets_stay_out():
     found = release_requests([app])["shop"]
     assert (found["keep"], found["shared"], found["worker_class"]) == (2, ["a"], "gevent")
     assert "secret" not in str(found)
-    assert "env" not in found
+    assert found["env"] == {}
+
+
+def test_commands_come_with_the_environment_that_they_need():
+    found = release_requests([{"name": "shop", "build": ["make"], "env": {"KEY": "secret"}}])["shop"]
+    assert (found["build"], found["env"]) == (["make"], {"KEY": "secret"})
+
+
+@pytest.mark.parametrize(
+    ("own", "common", "profile"),
+    [
+        ({}, "jit", "jit"),
+        ({"sandbox": "off"}, "jit", "off"),
+        ({"sandbox": False}, "jit", "off"),
+        ({}, False, "off"),
+    ],
+)
+def test_the_sandbox_is_the_services(own, common, profile):
+    app = {"name": "shop", "service": own}
+    assert release_requests([app], sandbox=common)["shop"]["sandbox"] == profile
 
 
 def test_states_are_told_apart():

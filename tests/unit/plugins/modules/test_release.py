@@ -6,15 +6,19 @@ import functools
 import io
 import json
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import (
     _account,
+    _hook,
     _release_build,
     _release_code,
+    _release_hooks,
     _release_prune,
+    _release_shared,
     _release_virtualenv,
 )
 from ansible_collections.webstack.python.plugins.module_utils._account import AccountError
@@ -34,6 +38,9 @@ class Host:
         self.layout = Layout("shop", root)
         self.users = set()
         self.built = []
+        self.ran = []
+        self.cleared = []
+        self.hook = lambda _code: None
         self.warnings = []
         self.check_mode = False
         self.params = {
@@ -42,6 +49,10 @@ class Host:
             "requirements": "auto",
             "python": "python3",
             "shared": [],
+            "build": [],
+            "env": {},
+            "sandbox": "strict",
+            "hook_timeout": 600,
             "keep": 5,
             "uv": "/opt/uv",
             "gunicorn_version": "27.0.1",
@@ -57,6 +68,7 @@ class Host:
                 "tree": "1",
                 "lock_kind": "requirements.txt",
                 "lock": "2",
+                "shipped": {},
                 "controller": "alice@laptop",
                 "remote_user": "deploy",
             },
@@ -67,14 +79,28 @@ class Host:
         monkeypatch.setattr(_account, "exists", lambda app: app in self.users)
         monkeypatch.setattr(_account, "create", lambda app, _home: self.users.add(app))
         monkeypatch.setattr(_account, "remove", self.users.remove)
-        monkeypatch.setattr(_release_code, "give", lambda _path, _app: None)
+        monkeypatch.setattr(_release_shared, "give", lambda _path, _app: None)
+        monkeypatch.setattr(_release_hooks, "give", lambda _path, _app: None)
+        monkeypatch.setattr(_release_hooks, "owner", lambda _app: (os.getuid(), os.getgid()))
+        monkeypatch.setattr(os, "chown", lambda *_arguments, **_options: None)
+        monkeypatch.setattr(_hook, "clear", lambda app: self.cleared.append(app))
+        monkeypatch.setattr(_hook, "run", self.run)
         monkeypatch.setattr(_release_code, "compile_code", lambda _python, _code: None)
         monkeypatch.setattr(_release_virtualenv, "build", self.make_virtualenv)
 
     def make_virtualenv(self, directory, *_arguments):
         self.built.append(directory.name)
         directory.mkdir()
+        for part in ("bin", "lib/python3/site-packages/gunicorn-27.0.1.dist-info"):
+            (directory / part).mkdir(parents=True)
+        (directory / "bin/python").touch()
         (directory / ".complete").touch()
+
+    def run(self, command, context):
+        """Stand in for a command: what it does to the code is the test's; it fails where it is false."""
+        self.ran.append((command, context))
+        self.hook(context.release.directory)
+        return _hook.Outcome(command, int(command == "false"), "", False, 0.1, ("a line",))
 
     def warn(self, text):
         self.warnings.append(text)
@@ -174,8 +200,7 @@ def test_earlier_release_is_pointed_to_without_a_build(host):
 
 def test_lost_virtualenv_is_made_anew_from_the_release(host):
     answer = host.deploy()
-    (Path(answer["virtualenv"]) / ".complete").unlink()
-    Path(answer["virtualenv"]).rmdir()
+    shutil.rmtree(answer["virtualenv"])
     host.params["_archive"] = None
     assert [step["step"] for step in release.present(host)["steps"]] == ["virtualenv"]
 
@@ -199,11 +224,76 @@ def test_failed_build_leaves_the_old_release_pointed_to_and_no_new_one(host, mon
 
 def test_left_over_of_a_killed_build_is_no_obstacle(host):
     answer = host.deploy()
-    staged = host.layout.releases / f".{answer['id']}.tmp"
-    host.layout.release(answer["id"]).rename(staged)
-    (staged / "release.json").unlink()
+    release = host.layout.release(answer["id"])
+    (release / "release.json").unlink()
+    (release / "code/half").touch()
     assert host.deploy()["changed"]
-    assert not staged.exists()
+    assert [path.name for path in (release / "code").iterdir()] == ["app"]
+    assert host.cleared == ["shop", "shop"]
+
+
+def test_build_writes_into_the_release_that_it_is_for(host):
+    host.hook = lambda code: (code / "built").write_text("yes")
+    answer = host.deploy(build=["make", "make install"], env={"KEY": "v"}, sandbox="jit", hook_timeout=5)
+    code = Path(answer["directory"])
+    assert (code / "built").read_text() == "yes"
+    assert [command for command, _context in host.ran] == ["make", "make install"]
+    context = host.ran[0][1]
+    assert (context.release.directory, context.writable) == (code, (code,))
+    assert (context.user, context.env, context.sandbox, context.timeout) == ("shop", {"KEY": "v"}, "jit", 5)
+    assert "build" in [step["step"] for step in answer["steps"]]
+
+
+def test_build_may_write_to_what_is_shared(host):
+    host.deploy(build=["make"], shared=["uploads"])
+    assert host.ran[0][1].writable[1:] == (host.layout.shared,)
+
+
+def test_build_is_run_once(host):
+    host.deploy(build=["make"])
+    assert not host.deploy(build=["make"])["changed"]
+    assert len(host.ran) == 1
+
+
+def test_another_build_is_another_release_and_another_environment_is_not(host):
+    plain, built = host.deploy(), host.deploy(build=["make"])
+    assert plain["id"] != built["id"] != host.deploy(build=["make all"])["id"]
+    assert host.deploy(build=["make"], env={"KEY": "new"})["id"] == built["id"]
+
+
+def test_failed_build_command_leaves_nothing_and_says_why(host):
+    first = host.deploy("1")
+    with pytest.raises(ReleaseError) as caught:
+        host.deploy("2", build=["true", "false"], shared=["uploads"], gunicorn_version="26.0.0")
+    assert _release_build.failure(host.layout, caught.value) == (
+        "shop: build[1] failed: 'false': exit status 1 after 0.1 s\nIts last lines:\n    a line\n"
+        f"Nothing that runs was touched; release {first['id']} stays the one to run."
+    )
+    assert [path.name for path in host.layout.releases.iterdir()] == [first["id"]]
+    assert [path.name for path in host.layout.virtualenvs.iterdir()] == [Path(first["virtualenv"]).name]
+    assert list(host.layout.shared.iterdir()) == []
+    assert os.readlink(host.layout.pointer) == f"releases/{first['id']}"
+
+
+def test_build_that_takes_a_shared_folder_away_is_refused(host):
+    def harm(code):
+        (code / "uploads").unlink()
+
+    host.hook = harm
+    with pytest.raises(ReleaseError, match="in the place of the shared 'uploads'"):
+        host.deploy(build=["rm uploads"], shared=["uploads"])
+    assert list(host.layout.releases.iterdir()) == []
+
+
+def test_folder_in_the_place_of_a_shared_file_is_refused_before_anything_changes(host):
+    host.params["_found"]["shipped"] = {"app": "file"}
+    first = host.deploy("1", shared=["app"])
+    assert Path(first["directory"], "app").resolve() == host.layout.shared / "app"
+    host.params["_found"]["shipped"] = {"app": "folder"}
+    for host.check_mode in (True, False):
+        with pytest.raises(ReleaseError, match="'app' is a folder in this release"):
+            host.deploy("2", shared=["app"])
+        assert [path.name for path in host.layout.releases.iterdir()] == [first["id"]]
 
 
 def test_shared_directory_is_made_and_linked(host):

@@ -25,6 +25,7 @@ FULL = {
     "python": "python3.12",
     "env": {"SECRET_KEY": "hunter2", "WORKDIR": "", "RETRIES": 3, "MULTI": "one\ntwo"},
     "shared": ["uploads", "instance", "var/cache"],
+    "build": ["flask --app shop digest compile", "test -d static && echo $HOME"],
     "keep_releases": 2,
     "health": {"path": "/healthz?full=1", "status": [200, 204], "timeout": 600},
     "listen": "[2001:db8::11]:8000",
@@ -53,8 +54,8 @@ PREFIX_REMEDY = "write a path that starts and ends with /, such as /static/"
 STATIC_REMEDY = "write URL prefixes to folders of the release, such as /static/: shop/static"
 DOMAINS_REMEDY = "write names without scheme, port and path, such as [shop.example.com]"
 ALL_KEYS = (
-    "name, app, source, requirements, python, env, shared, keep_releases, health, listen, gunicorn, "
-    "service, nginx, state"
+    "name, app, source, requirements, python, env, shared, build, keep_releases, health, listen, "
+    "gunicorn, service, nginx, state"
 )
 
 
@@ -200,6 +201,18 @@ MISTAKES = [
         shop(env={"LISTEN_FDS": "1"}),
         "env: LISTEN_FDS is not for the app to set",
         "remove it, systemd sets it",
+    ),
+    # What is run
+    (
+        shop(build="make"),
+        "build: must be a list, not text",
+        'write a list of shell commands, such as ["flask --app shop digest compile"]',
+    ),
+    (shop(build=["make", " "]), "build: item 1 is empty", "write a command, or remove it"),
+    (
+        shop(build=["hunter2\0"], env={}),
+        "build: item 0 holds a NUL byte, which no command can",
+        "remove it",
     ),
     # What stays
     (

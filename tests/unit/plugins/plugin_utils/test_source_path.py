@@ -45,6 +45,14 @@ def test_all_files_travel_in_order(folder):
     assert names(folder) == ["a/deep/c.txt", "b.txt", "shop/__init__.py"]
 
 
+def test_files_and_folders_are_told_apart(folder):
+    put(folder, "var/uploads/a.txt")
+    (folder / "link").symlink_to("shop")
+    tree = _source_path.collect(folder)
+    paths = ["var", "var/uploads", "var/uploads/a.txt", "link", "nothing"]
+    assert tree.kinds(paths) == {"var": "folder", "var/uploads": "folder", "var/uploads/a.txt": "file"}
+
+
 @pytest.mark.parametrize(
     "name",
     [
