@@ -20,6 +20,7 @@ from ansible_collections.webstack.python.plugins.module_utils._release_options i
 from ansible_collections.webstack.python.plugins.plugin_utils import (
     _source_archive,
     _source_git,
+    _source_package,
     _source_path,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._git import Repository
@@ -49,6 +50,9 @@ class ActionModule(ActionBase):
             return self._module(arguments, variables)
         try:
             tree = self._collect(options)
+            if options["source"]["package"]:
+                wanted = _source_package.requirements(options["source"]["package"], options["requirements"])
+                arguments["requirements"] = options["requirements"] = wanted
             requirements = discover(tree, options["requirements"])
             arguments["_found"] = {
                 "kind": tree.kind,
@@ -80,6 +84,8 @@ class ActionModule(ActionBase):
         source, folder = options["source"], Path(self._loader.get_basedir())
         if source["path"]:
             return _source_path.collect(absolute(source["path"], folder))
+        if source["package"]:
+            return _source_package.collect(source["package"])
         caches = Path(constants.config.get_config_value("ANSIBLE_HOME"))
         ca_bundle = options["ca_bundle"] or ""
         if source["archive"]:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ansible_collections.webstack.python.plugins.module_utils._files import write_text
 from ansible_collections.webstack.python.plugins.module_utils._redact import (
-    redact,
+    conceal,
+    passwords,
     without_credentials,
 )
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
@@ -25,6 +26,7 @@ from ansible_collections.webstack.python.plugins.module_utils._release_layout im
 )
 
 CACHE = Path("/var/cache/webstack/uv")
+DEFAULT_INDEX = "uv's own default"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHOWN_LINES = 25
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -123,8 +125,11 @@ class Uv:
             ) from None
         if done.returncode != 0:
             lines = _COLOURS.sub("", done.stdout).rstrip().splitlines()[-_SHOWN_LINES:]
-            said = redact("\n".join(lines))
-            raise ReleaseError(f"uv {' '.join(command[:2])} failed (exit {done.returncode}):\n{said}")
+            said = conceal("\n".join(lines), *passwords(self.index_url))
+            raise ReleaseError(
+                f"uv {' '.join(command[:2])} failed (exit {done.returncode}):\n{said}\n"
+                f"The index that was asked: {without_credentials(self.index_url) or DEFAULT_INDEX}."
+            )
 
 
 def probe(python: str) -> Interpreter:

@@ -84,6 +84,12 @@ options:
         description: The folder of O(source.git) or O(source.archive) that is taken; all, where it is empty.
         type: str
         default: ""
+      package:
+        description:
+          - One version of a package of the index, as C(NAME==VERSION). Its code is in the virtualenv, and the
+            release's own folder is empty but for O(shared).
+          - What O(requirements) lists is installed beside it, such as exact versions of what it depends on.
+        type: str
   requirements:
     description:
       - V(auto) takes the first that the source tree has at its top of C(uv.lock), C(pylock.toml), a
@@ -228,7 +234,8 @@ virtualenv:
   type: str
   sample: /srv/shop/venvs/0d4c1f6a92b8
 revision:
-  description: The commit of O(source.git), the checksum of O(source.archive); null for O(source.path).
+  description: The commit of O(source.git), the checksum of O(source.archive), the version of
+    O(source.package); null for O(source.path).
   returned: when O(state=present)
   type: str
 prunable:

@@ -123,7 +123,7 @@ def manifest_findings(
 def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[Reported]:
     schema = dataclasses.replace(SCHEMA, rules={**SCHEMA.rules, **_source_rules.rules(inventory.base)})
     reported, entries = check_list(plain_or_unreadable(python_apps), schema, host)
-    reported += compare(entries, same_names, same_addresses)
+    reported += compare(entries, same_names, same_addresses, _static_of_package)
     if host in inventory.proxy_hosts:
         variables = inventory.hostvars[host]
         listen = attempt(lambda: plain(variables.get("nginx_listen", _nginx.LISTEN)))
@@ -202,6 +202,14 @@ def _own_addresses(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
         owner = hosts.setdefault(endpoint[0], entry.host)
         if owner != entry.host:
             yield entry, Finding("listen", f"{endpoint[0]} belongs to {owner} already; {USE_REACHABLE}")
+
+
+def _static_of_package(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
+    """A package's files lie in the virtualenv, which Nginx has no way into."""
+    for entry in entries:
+        if entry.present and entry.get("source.package") and entry.get("nginx.static"):
+            problem = "its folders are not in a release of a package; remove it, the app serves these files"
+            yield entry, Finding("nginx.static", problem)
 
 
 def _ports_of_nginx(entries: Iterable[Entry], nginx_listen: object) -> Iterator[tuple[Entry, Finding]]:

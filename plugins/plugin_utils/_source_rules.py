@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 from ansible_collections.webstack.python.plugins.plugin_utils import _rules
 from ansible_collections.webstack.python.plugins.plugin_utils._git import SCP_LIKE
 from ansible_collections.webstack.python.plugins.plugin_utils._source_archive import CHECKSUM, is_url
+from ansible_collections.webstack.python.plugins.plugin_utils._source_package import PIN
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
 
 Problems = Iterator[str]
 
-KINDS = ("path", "git", "archive")
+KINDS = ("path", "git", "archive", "package")
 # The keys that belong to some kinds alone, and how a message speaks of each.
 BELONGING = {
     "ref": ("a ref", ("git",)),
@@ -45,6 +46,7 @@ USE_TOKEN = "write it as one word"
 USE_DEPLOY_KEY = "give the text of a private key, from its BEGIN to its END line"
 USE_SUBFOLDER = "name a folder of the source, such as backend"
 USE_ARCHIVE = "write an https URL, or name a file on the controller"
+USE_PACKAGE = "write NAME==VERSION, such as shop==1.4.0"
 USE_CHECKSUM = 'write "sha256:" and 64 hex digits'
 
 
@@ -62,6 +64,9 @@ def rules(base: str | None = None) -> dict[str, Rule]:
         "source.deploy_key": Rule(USE_DEPLOY_KEY, deploy_key, secret=True),
         "source.subfolder": Rule(USE_SUBFOLDER, subfolder),
         "source.archive": Rule(USE_ARCHIVE, archive(base), secret=True),
+        "source.package": Rule(
+            USE_PACKAGE, _rules.matches(PIN, "does not name one version of a package", USE_PACKAGE)
+        ),
         "source.checksum": Rule(
             USE_CHECKSUM, _rules.matches(CHECKSUM, "is not a SHA-256 checksum", USE_CHECKSUM)
         ),

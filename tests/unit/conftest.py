@@ -37,6 +37,9 @@ class Loopback:
             def do_GET(self):
                 loopback.serve(self)
 
+            def do_HEAD(self):
+                loopback.serve(self)
+
             def do_POST(self):
                 loopback.serve(self)
 
@@ -70,9 +73,11 @@ class Loopback:
         handler.send_response(302 if path in self.redirects else 200 if known else 404)
         if path in self.redirects:
             handler.send_header("Location", self.redirects[path])
+        handler.send_header("Content-Type", "text/html" if path.endswith("/") else "application/octet-stream")
         handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
-        handler.wfile.write(content)
+        if handler.command != "HEAD":
+            handler.wfile.write(content)
 
     def close(self):
         """Stop."""

@@ -8,5 +8,5 @@ from ansible_collections.webstack.python.plugins.plugin_utils._spec import ROLES
 
 def test_an_index_with_a_password_is_not_shown():
     tasks = yaml.safe_load((ROLES / "python_app/tasks/uv.yml").read_text(encoding="utf-8"))
-    typing = [task for task in tasks if "python_app_index_url" in str(task.get("ansible.builtin.command"))]
+    typing = [task for task in tasks if "__python_app_index_url" in str(task.get("ansible.builtin.command"))]
     assert [task["no_log"] for task in typing] == ["{{ python_app_index_url | length > 0 }}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,6 +92,31 @@ def test_host_is_told_which_shared_entries_the_source_has(folder):
     assert action.calls[0]["_found"]["shipped"] == {"app.py": "file"}
 
 
+@pytest.mark.parametrize(
+    ("wanted", "installed"),
+    [("auto", ["shop==1.4.0"]), (["flask==3.1.3", "redis"], ["shop==1.4.0", "flask==3.1.3", "redis"])],
+)
+def test_package_is_a_requirement_with_an_empty_tree(folder, wanted, installed):
+    action = Action(
+        folder, [dict(WANTED), {"id": "1"}], source={"package": "shop==1.4.0"}, requirements=wanted
+    )
+    action.run()
+    found = action.calls[1]["_found"]
+    assert (found["kind"], found["origin"], found["revision"]) == ("package", "shop==1.4.0", "1.4.0")
+    assert (found["lock_kind"], action.calls[1]["requirements"]) == ("list", installed)
+    with tarfile.open(fileobj=io.BytesIO(action.sent[0][1])) as packed:
+        assert packed.getnames() == []
+
+
+def test_another_version_of_a_package_is_another_lock(folder):
+    locks = set()
+    for version in ("1.4.0", "1.4.1"):
+        action = Action(folder, [{}], source={"package": f"shop=={version}"})
+        action.run()
+        locks.add(action.calls[0]["_found"]["lock"])
+    assert len(locks) == 2
+
+
 def test_source_travels_when_the_host_wants_it_and_no_copy_stays(folder):
     action = Action(folder, [dict(WANTED), {"changed": True, "id": "1"}], source=SOURCE)
     assert action.run() == {"changed": True, "id": "1"}
@@ -127,8 +153,9 @@ def test_other_states_need_no_source(folder, state):
     [
         ({"source": {"path": "none"}}, "shop: .*/none is not a folder of the controller"),
         ({"source": SOURCE, "requirements": "pip"}, "shop: requirements: use auto, or a list"),
-        ({"source": {"path": "a", "git": "b"}}, "mutually exclusive: path\\|git\\|archive"),
-        ({"source": {"ref": "main"}}, "one of the following is required: path, git, archive"),
+        ({"source": {"path": "a", "git": "b"}}, "mutually exclusive: path\\|git\\|archive\\|package"),
+        ({"source": {"ref": "main"}}, "one of the following is required: path, git, archive, package"),
+        ({"source": {"package": "shop>=1"}}, "shop: 'shop>=1' is not an exact pin; write source.package as"),
         ({}, "missing: source"),
     ],
 )

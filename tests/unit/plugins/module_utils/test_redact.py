@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils._redact import (
     conceal,
+    passwords,
     redact,
+    with_credentials,
     without_credentials,
 )
 
@@ -37,3 +39,20 @@ def test_url_without_credentials_is_the_same_url():
 def test_secrets_are_masked_wherever_they_stand_the_longest_first():
     text = "token abc, base64 abcdef== of https://bob:x@h/"
     assert conceal(text, "abc", "abcdef==", "") == "token ***, base64 *** of https://***@h/"
+
+
+def test_credentials_are_written_into_a_url_and_found_there_again():
+    url = with_credentials("https://pypi.example.com/simple", "deploy@x", "p@ss/w:rd%")
+    assert url == "https://deploy%40x:p%40ss%2Fw%3Ard%25@pypi.example.com/simple"
+    assert passwords(url) == ["p%40ss%2Fw%3Ard%25", "p@ss/w:rd%"]
+    assert without_credentials(url) == "https://pypi.example.com/simple"
+
+
+@pytest.mark.parametrize(("url", "user"), [("", "deploy"), ("https://bob:pw@h/", "")])
+def test_nothing_is_written_where_there_is_no_url_or_no_user(url, user):
+    assert with_credentials(url, user, "secret") == url
+
+
+def test_token_as_the_user_is_a_password():
+    assert passwords("https://t0ken@h/") == ["t0ken", "t0ken"]
+    assert passwords("https://h/") == []

@@ -68,6 +68,40 @@ def test_wrong_variables_are_found(variable, value, problem):
     assert problem is None or finding == f"{variable}: {problem}"
 
 
+INDEX = {
+    "python_app_index_url": "https://pypi.example.com/simple",
+    "python_app_index_username": "deploy",
+    "python_app_index_password": "hunter2",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({}, None),
+        ({"python_app_index_username": "", "python_app_index_password": ""}, None),
+        ({"python_app_index_password": ""}, None),
+        (
+            {"python_app_index_username": ""},
+            "python_app_index_password: has no user; set python_app_index_username",
+        ),
+        ({"python_app_index_url": ""}, "python_app_index_username: has no index; set python_app_index_url"),
+        (
+            {"python_app_index_url": "https://deploy:hunter2@pypi.example.com/simple"},
+            "python_app_index_username: is in python_app_index_url, too; "
+            "remove user and password from the URL",
+        ),
+        (
+            {"python_app_index_password": ["hunter2"]},
+            "python_app_index_password: must be text, not a list; write it as text",
+        ),
+    ],
+)
+def test_credentials_of_the_index_go_together(changes, problem):
+    found = findings({**INDEX, **changes})
+    assert found == ([problem] if problem else [])
+
+
 def test_addresses_of_nginx_are_fine():
     assert findings({"nginx_listen": ["80", "127.0.0.1:8080", "[2001:db8::1]:80"]}) == []
 

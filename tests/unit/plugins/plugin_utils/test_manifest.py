@@ -123,7 +123,7 @@ MISTAKES = [
     (shop(app="shop:create_app(config)"), "app: 'shop:create_app' is not MODULE:CALLABLE", APP_REMEDY),
     (shop(app="shop:make(**{})"), "app: 'shop:make' is not MODULE:CALLABLE", APP_REMEDY),
     # The source
-    (shop(source={}), "source: names no source", "add path, git or archive"),
+    (shop(source={}), "source: names no source", "add path, git, archive or package"),
     (shop(source={"path": "/", "git": "/srv/x.git"}), "source: has both path and git", "keep one of them"),
     (shop(source={"path": "/", "ref": "main"}), "source: has a ref without git", "remove ref, or use git"),
     (

@@ -10,6 +10,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import _manifest
 URL = "https://git.example.com/shop-1.4.0.tar.gz"
 SUM = "sha256:" + "0a" * 32
 SUM_REMEDY = 'write "sha256:" and 64 hex digits'
+PIN_REMEDY = "write NAME==VERSION, such as shop==1.4.0"
 ARCHIVE_REMEDY = "write an https URL, or name a file on the controller"
 SUBFOLDER_REMEDY = "name a folder of the source, such as backend"
 TOKEN_REMEDY = "write it as one word"
@@ -42,6 +43,8 @@ def judge(source, base="/"):
         {"archive": "/etc/hostname"},
         {"archive": "etc/hostname", "checksum": SUM, "subfolder": "backend/app/"},
         {"git": "/srv/shop.git", "subfolder": "backend"},
+        {"package": "shop==1.4.0"},
+        {"package": "shop.web[postgres,redis]==1!1.4.0rc1+local"},
         {"git": "https://git.example.com/shop.git", "token": "t0ken\n", "submodules": True},
         {"git": "https://deploy@git.example.com/shop.git", "token": "t0ken"},
         {"git": "git@git.example.com:shop.git", "deploy_key": KEY},
@@ -115,6 +118,19 @@ MISTAKES = [
         },
         f"source.deploy_key: {PASSPHRASE}",
     ),
+    (
+        {"package": "shop>=1"},
+        f"source.package: 'shop>=1' does not name one version of a package; {PIN_REMEDY}",
+    ),
+    (
+        {"package": "shop==1.*"},
+        f"source.package: 'shop==1.*' does not name one version of a package; {PIN_REMEDY}",
+    ),
+    ({"package": 1.4}, f"source.package: must be text, not a number; {PIN_REMEDY}"),
+    (
+        {"package": "shop==1", "subfolder": "x"},
+        "source: has a subfolder without git or archive; remove subfolder, or use git or archive",
+    ),
     ({"archive": URL}, f"source: has an archive to fetch without a checksum; {SUM_REMEDY} as checksum"),
     (
         {"archive": URL, "checksum": "sha1:" + "0" * 40},
@@ -159,3 +175,16 @@ def test_a_mistake_is_named_with_its_remedy(source, message):
 def test_no_message_holds_what_may_be_secret(source):
     assert judge(source)
     assert "hunter2" not in "".join(judge(source))
+
+
+def test_files_of_a_package_are_out_of_nginxs_reach():
+    entry = {
+        "name": "shop",
+        "app": "shop.wsgi:app",
+        "source": {"package": "shop==1.4.0"},
+        "nginx": {"static": {"/static/": "shop/static"}},
+    }
+    assert _manifest.findings([entry]) == [
+        "python_apps[0] (shop): nginx.static: its folders are not in a release of a package; remove it, "
+        "the app serves these files"
+    ]
