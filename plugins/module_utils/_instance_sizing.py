@@ -16,8 +16,8 @@ WORKER_MEMORY = 100 * MIB
 RELEASES_AT_ONCE = 2
 # Older versions lose a request now and then that a proxy sends on a connection they are closing.
 KEEPALIVE_SINCE = (27, 0, 1)
-KEEPALIVE_CLASSES = ("gthread",)
-KEEPALIVE = 75  # seconds; longer than the 60 s after which Nginx lets go of an idle connection
+KEEPALIVE_CLASSES = ("gthread", "gevent", "asgi")
+KEEPALIVE = 75  # seconds; much longer than Nginx keeps an idle connection
 
 UNITS = {"K": 1024, "M": MIB, "G": 1024**3, "T": 1024**4}
 

@@ -27,7 +27,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
 
 LISTEN = ("80", "[::]:80")  # the default of nginx_listen
 WILDCARDS = ("0.0.0.0", "[::]")
-KEEPALIVE = {"gthread": 16, "sync": 0, "gevent": 0, "asgi": 0}
+KEEPALIVE = {"gthread": 16, "sync": 0, "gevent": 16, "asgi": 16}
 
 
 def site_rules(prefix: str = "") -> dict[str, Rule]:

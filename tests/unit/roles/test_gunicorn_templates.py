@@ -166,9 +166,20 @@ def test_an_app_without_werkzeug_is_left_as_it_is(monkeypatch):
     assert worker.wsgi == "untouched"
 
 
-def test_what_is_for_wsgi_alone_is_kept_from_an_asgi_app():
-    assert "post_worker_init" not in config(worker_class="asgi")
-    assert "post_worker_init" in config(worker_class="gevent")
+@pytest.mark.parametrize(("peer", "trusted"), [("", True), ("10.0.0.5", True), ("10.0.1.5", False)])
+def test_an_asgi_app_stands_behind_a_front_that_knows_the_proxy(peer, trusted):
+    names = config(worker_class="asgi")
+    assert names["worker_class"] is names["DrainingWorker"]
+    cfg = types.SimpleNamespace(forwarded_allow_ips=["10.0.0.0/24"])
+    worker = types.SimpleNamespace(asgi="app", cfg=cfg)
+    names["post_worker_init"](worker)
+    assert worker.asgi is worker.front
+    assert worker.front.app == "app"
+    assert worker.front.trusted(peer) is trusted
+
+
+def test_an_app_of_wsgi_has_no_worker_of_ours():
+    assert config(worker_class="gevent")["worker_class"] == "gevent"
 
 
 def test_an_instance_survives_crashes_and_shares_its_sockets_without_blocking():

@@ -84,7 +84,7 @@ def test_site_goes_to_its_upstream():
     assert found["upstream webstack_shop"] == [
         "server unix:/run/webstack/shop/http.sock",
         "keepalive 16",
-        "keepalive_timeout 60s",
+        "keepalive_timeout 500ms",
     ]
     assert found["server > location /"] == [
         "include /etc/nginx/webstack/include/proxy.conf",

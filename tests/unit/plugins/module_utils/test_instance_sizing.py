@@ -54,7 +54,14 @@ def test_a_size_is_read_as_systemd_reads_it(text: str, size: int) -> None:
 
 @pytest.mark.parametrize(
     ("worker_class", "version", "seconds"),
-    [("gthread", (27, 0, 1), 75), ("gthread", (28,), 75), ("gthread", (27, 0), 0), ("sync", (27, 0, 1), 0)],
+    [
+        ("gthread", (27, 0, 1), 75),
+        ("gevent", (28,), 75),
+        ("asgi", (27, 0, 1), 75),
+        ("asgi", (27, 0), 0),
+        ("gthread", (27, 0), 0),
+        ("sync", (27, 0, 1), 0),
+    ],
 )
 def test_connections_are_kept_only_where_that_costs_no_request(
     worker_class: str, version: tuple[int, ...], seconds: int
