@@ -65,6 +65,7 @@ def test_user_alone_tells_of_an_app(tmp_path):
 
 def test_what_is_someone_elses_is_no_app(tmp_path, put):
     put("srv/theirs/index.html")
+    put("etc/webstack/theirs")
     put(f"{UNITS}/gunicorn-theirs.service", "[Service]\n")
     put(f"{UNITS}/gunicorn.service", "[Service]\n")
     assert _traces.find(tmp_path, set()) == {}
