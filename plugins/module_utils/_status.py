@@ -22,7 +22,9 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
 from ansible_collections.webstack.python.plugins.module_utils._instance_host import (
     is_running,
     public_sockets,
+    read_records,
 )
+from ansible_collections.webstack.python.plugins.module_utils._instance_recorded import earlier
 from ansible_collections.webstack.python.plugins.module_utils._probe import (
     Health,
     Unhealthy,
@@ -40,6 +42,7 @@ STATES = {
     "deactivating": "stopping",
     "failed": "failed",
 }
+ANY_HEALTH = {"path": "/", "status": (), "host": "localhost", "scheme": "http", "body": ""}
 PROBES = 16  # apps that are asked at the same time
 ZOMBIE = "Z"
 INFINITY = 2**64 - 1  # what an older systemd prints for "not set"
@@ -113,7 +116,7 @@ def describe(app: str, named: Named | None, host: Host, traces: Traces) -> dict[
     record = read_json(paths.instance(live) / "instance.json") if live else {}
     service = paths.unit(live, "service") if live else ""
     state = host.state(service) if live else _state_without_instance(named, traces)
-    release = _release(app, record, host.root)
+    release, held = _release(app, record, host.root), _held(paths)
     pid = host.number(service, "MainPID") or 0
     return {
         "app": app,
@@ -129,8 +132,8 @@ def describe(app: str, named: Named | None, host: Host, traces: Traces) -> dict[
         "workers": {"up": host.children.get(pid, 0) if pid else 0, "of": record.get("workers")},
         "memory": host.number(service, "MemoryCurrent"),
         "restarts": host.number(service, "NRestarts"),
-        "previous": _previous(paths, record),
-        "held": _held(paths),
+        "previous": _previous(paths, live, (str(item.get("instance")) for item in held)),
+        "held": held,
         "sockets": {unit: _socket_state(host, unit) for unit in public_sockets(paths)},
         "strays": _strays(app, live, host),
         "left": [] if live else [*map(str, traces.files), *([f"user {app}"] if traces.user else [])],
@@ -149,16 +152,16 @@ def _release(app: str, record: Mapping[str, Any], root: Path) -> dict[str, Any]:
     return read_json(Layout(app, root / "srv").release(identity) / "release.json") if identity else {}
 
 
-def _previous(paths: Paths, record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the instance that a rollback would take, None where there is none any more."""
-    previous = record.get("previous")
-    known = read_json(paths.instance(previous) / "instance.json") if previous else {}
-    return {"instance": previous, "release": known.get("release")} if known else None
+def _previous(paths: Paths, live: str | None, held: Iterable[str]) -> dict[str, Any] | None:
+    """Return the instance that a rollback would take, None where there is none."""
+    records = {name: record for name, record in read_records(paths).items() if isinstance(record, dict)}
+    names = earlier(records, live, tuple(held)) if live in records else iter(())
+    return next(({"instance": name, "release": records[name].get("release")} for name in names), None)
 
 
 def _held(paths: Paths) -> list[dict[str, Any]]:
     """Return the instances that were rolled back and are not deployed again by themselves."""
-    held = read_json(paths.etc / "held.json").get("held")
+    held = read_json(paths.held).get("held")
     return [item for item in held if isinstance(item, dict)] if isinstance(held, list) else []
 
 
@@ -219,15 +222,8 @@ def _ask(row: Mapping[str, Any], named: Mapping[str, Named], host: Host, timeout
 
 
 def read_health(values: Mapping[str, Any], timeout: float) -> Health:
-    """Read what is asked of an app; what is left out is as in Health.
+    """Read what is asked of an app; any answer below 500 is good where nothing is said of it.
 
     timeout: seconds, in the place of those that a new release would have.
     """
-    known = Health()
-    return Health(
-        path=str(values.get("path") or known.path),
-        statuses=tuple(status for status in values.get("status") or () if isinstance(status, int)),
-        timeout=timeout,
-        host=str(values.get("host") or known.host),
-        scheme=str(values.get("scheme") or known.scheme),
-    )
+    return Health.of({**ANY_HEALTH, **values, "timeout": timeout})

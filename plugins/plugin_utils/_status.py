@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 ID_LENGTH = 12  # of a commit that is shown; those of releases and instances have as many
 # What of an entry is looked at: neither a secret nor what needs one.
 KEYS = ("name", "state", "health", "nginx")
-HEALTH: Mapping[str, type] = {"path": str, "status": list, "host": str, "scheme": str}
+HEALTH: Mapping[str, type] = {"path": str, "status": list, "host": str, "scheme": str, "body": str}
 
 
 @dataclass(frozen=True)

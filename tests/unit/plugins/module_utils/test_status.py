@@ -131,10 +131,11 @@ def test_previous_instance_that_is_gone_is_none(paths):
     assert describe(paths)["previous"] is None
 
 
-def test_held_instances_are_told(paths):
+def test_held_instances_are_told_and_passed_over_by_a_rollback(paths):
     held = {"instance": OLD, "release": "r1", "at": "2026-07-01T10:00:00+00:00", "by": "ann"}
-    (paths.etc / "held.json").write_text(json.dumps({"held": [held, None]}))
-    assert describe(paths)["held"] == [held]
+    paths.held.write_text(json.dumps({"held": [held, None]}))
+    row = describe(paths)
+    assert (row["held"], row["previous"]) == ([held], None)
 
 
 def test_instance_that_runs_beside_the_live_one_is_told(paths):
