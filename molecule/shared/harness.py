@@ -12,7 +12,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +232,31 @@ class Host:
             self.ti.run(f"pkill -{signal.SIGINT.value} -x hey")
             output, _ = process.communicate(timeout=30)
             counted.append(read_hey(output))
+
+
+def deploy_together(
+    hosts: Sequence[Host], folder: Path, variables: Mapping[str, Any]
+) -> subprocess.CompletedProcess[str]:
+    """Run site.yml against several hosts at once; each is an app host and its own proxy.
+
+    folder: where the inventory and the variables are written.
+    """
+    names = [host.name for host in hosts]
+    inventory_file, extra = folder / "hosts.json", folder / "extra.json"
+    group = {"hosts": dict.fromkeys(names)}
+    everything = {name: inventory()["_meta"]["hostvars"][name] for name in names}
+    inventory_file.write_text(
+        json.dumps({"all": {"hosts": everything}, "app_servers": group, "proxies": group})
+    )
+    extra.write_text(json.dumps(variables))
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(inventory_file), "-e", f"@{extra}", "playbooks/site.yml"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=RUN_SECONDS,
+    )
 
 
 def read_hey(output: str) -> Load:

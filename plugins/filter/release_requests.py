@@ -49,7 +49,7 @@ RETURN = r"""
 _value:
   description:
     - Mappings with the keys C(source), C(requirements), C(python), C(shared), C(worker_class), C(build),
-      C(env), C(sandbox) and C(keep), by name.
+      C(migrate), C(env), C(sandbox) and C(keep), by name.
     - C(env) is empty where there is no command that needs it.
   type: dict
 """
@@ -60,6 +60,7 @@ DEFAULTS: dict[str, Any] = {
     "python": "python3",
     "shared": [],
     "build": [],
+    "migrate": [],
     "keep_releases": 5,
 }
 
@@ -85,7 +86,7 @@ def request(app: Any, sandbox: str | bool) -> dict[str, Any]:
     found = {name: plain(app.get(name, default)) for name, default in DEFAULTS.items()}
     found["keep"] = found.pop("keep_releases")
     found["worker_class"] = plain(app.get("gunicorn", {}).get("worker_class", ""))
-    found["env"] = plain(app.get("env", {})) if found["build"] else {}
+    found["env"] = plain(app.get("env", {})) if found["build"] or found["migrate"] else {}
     # YAML reads a bare off as false.
     found["sandbox"] = plain(app.get("service", {})).get("sandbox", sandbox) or "off"
     return found

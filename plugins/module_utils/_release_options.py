@@ -10,7 +10,7 @@ from ansible_collections.webstack.python.plugins.module_utils._sandbox import PR
 
 OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent", "pruned"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "pruned", "migrated"], "default": "present"},
     "source": {
         "type": "dict",
         "options": {
@@ -32,6 +32,8 @@ OPTIONS: dict[str, Any] = {
     "python": {"type": "str", "default": "python3"},
     "shared": {"type": "list", "elements": "str", "default": []},
     "build": {"type": "list", "elements": "str", "default": []},
+    "migrate": {"type": "list", "elements": "str", "default": []},
+    "release": {"type": "str", "default": ""},
     "env": {"type": "dict", "default": {}, "no_log": True},
     "sandbox": {"type": "str", "choices": list(PROFILES), "default": "strict"},
     "hook_timeout": {"type": "int", "default": 600},

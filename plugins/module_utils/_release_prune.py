@@ -67,6 +67,11 @@ def excess(
     )
 
 
+def releases_of_instances(layout: Layout, instances: Path = INSTANCES) -> set[str]:
+    """Return the ids of the releases that the app's instances run, or ran when they were live."""
+    return _needed_by_instances(layout, instances, None)[0]
+
+
 def remove(paths: Iterable[Path]) -> None:
     """Remove directories; one that is gone is no error. Raises OSError."""
     for path in paths:

@@ -26,12 +26,15 @@ options:
   state:
     description:
       - V(present) builds the release and points to it.
+      - V(migrated) runs O(migrate) in the release that was built, unless they were run for it on this host
+        before, or it was live there. Where one fails, the release is removed and C(/srv/<app>/next) leads to
+        the live one again.
       - V(pruned) removes releases and virtualenvs that nothing needs any more.
       - V(absent) removes the app's directory, with its shared directories, its user and its group.
         While units of its Gunicorn are there, it does nothing but warn. What the collection did not
         make is nothing to remove.
     type: str
-    choices: [present, absent, pruned]
+    choices: [present, absent, pruned, migrated]
     default: present
   source:
     description: Where the source tree comes from; needed for O(state=present).
@@ -119,17 +122,28 @@ options:
     type: list
     elements: str
     default: []
+  migrate:
+    description:
+      - Commands that O(state=migrated) runs in the release as it will run, in the same way as O(build), but
+        that its code cannot be written to.
+    type: list
+    elements: str
+    default: []
+  release:
+    description: The id of the release, for O(state=migrated).
+    type: str
+    default: ""
   env:
-    description: The app's environment, for O(build).
+    description: The app's environment, for O(build) and O(migrate).
     type: dict
     default: {}
   sandbox:
-    description: The profile of the sandbox in which O(build) runs, as of the app's service.
+    description: The profile of the sandbox in which O(build) and O(migrate) run, as of the app's service.
     type: str
     choices: [strict, jit, "off"]
     default: strict
   hook_timeout:
-    description: Seconds that each command of O(build) has.
+    description: Seconds that each command of O(build) and O(migrate) has.
     type: int
     default: 600
   keep:
@@ -208,6 +222,14 @@ EXAMPLES = r"""
     uv: /opt/webstack/uv-0.13.8/bin/uv
     gunicorn_version: 27.0.1
 
+- name: Migrate the database before the release is live
+  webstack.python.release:
+    name: shop
+    state: migrated
+    release: 3f9a1c0b77de
+    migrate: ["flask --app shop db upgrade"]
+    env: {DATABASE_URL: "{{ vault_shop_database }}"}
+
 - name: Keep three releases, and what is in use
   webstack.python.release:
     name: shop
@@ -244,7 +266,7 @@ prunable:
   type: bool
 steps:
   description: What was done, in this order, and how many seconds each step took.
-  returned: when O(state=present)
+  returned: when O(state=present) or O(state=migrated)
   type: list
   elements: dict
   sample: [{"step": "unpack", "seconds": 0.021}]
@@ -265,6 +287,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import (
     _account,
     _release_hooks,
+    _release_migration,
     _release_prune,
     _release_virtualenv,
 )
@@ -392,6 +415,27 @@ def answer(plan: Plan | None, **more: Any) -> dict[str, Any]:
     }
 
 
+def migrated(module: AnsibleModule) -> dict[str, Any]:
+    """Run the migrations where the release wants them, and return the module's answer."""
+    params = module.params
+    layout, release, steps = Layout(params["name"]), params["release"], Steps()
+    wanted = bool(params["migrate"]) and _release_migration.is_wanted(layout, release)
+    if wanted and not module.check_mode:
+        with lock(layout.lock), steps.step("migrate"):
+            _release_migration.refuse_other(layout, release)
+            try:
+                _release_hooks.migrate(
+                    params["migrate"], layout, release, params["shared"], surroundings(params)
+                )
+            except ReleaseError as error:
+                _release_migration.discard(layout, release)
+                raise ReleaseError(
+                    f"{error}\nRelease {release} was discarded; what its commands changed is not taken back."
+                ) from error
+            _release_migration.note(layout, release)
+    return {"changed": wanted, "steps": steps.taken}
+
+
 def pruned(module: AnsibleModule) -> dict[str, Any]:
     """Remove what nothing needs, and return the module's answer."""
     layout = Layout(module.params["name"])
@@ -448,7 +492,7 @@ def unit_names(app: str, units: Path = UNITS) -> list[str]:
     return sorted(path.name for pattern in patterns for path in units.glob(pattern))
 
 
-STATES = {"present": present, "pruned": pruned, "absent": absent}
+STATES = {"present": present, "migrated": migrated, "pruned": pruned, "absent": absent}
 
 
 def secrets(requirements: object) -> set[str]:

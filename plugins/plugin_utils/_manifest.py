@@ -48,6 +48,7 @@ SCHEMA = Schema(
             _rules.matches(_rules.INTERPRETER, "is not an interpreter", _rules.USE_INTERPRETER),
         ),
         "build": Rule(_rules.USE_COMMANDS, _rules.commands, secret=True),
+        "migrate": Rule(_rules.USE_COMMANDS, _rules.commands, secret=True),
         "shared": Rule(_rules.USE_SHARED, _rules.shared),
         "keep_releases": Rule("write a whole number from 2", _rules.between(2)),
         "gunicorn": Rule("write its keys below it", _rules.threads_of_class),

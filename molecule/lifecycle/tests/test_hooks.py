@@ -59,3 +59,29 @@ def test_shared_file_and_folder_outlive_a_release(pair):
         run = pair.deploy(pair.alpha("third", shared=shared), *options).refused()
         assert "'counter.txt' is a folder in this release" in run.message
     assert host.sh(f"cat {current}/counter.txt") == "2"
+
+
+def test_migrations_run_once_for_a_release_and_not_on_the_way_back(pair):
+    host = pair.host
+    keys = {"shared": ["log"], "migrate": ['echo "$WEBSTACK_RELEASE" >> log/runs; ! touch web.py']}
+    pair.say("schema one", **keys)
+    first = host.sh("cat /srv/alpha/shared/log/runs")
+    assert host.sh("readlink /srv/alpha/current") == f"releases/{first}/code"
+    pair.deploy(pair.alpha(env={"GREETING": "other"}, **keys)).succeeded()
+    assert host.answer()["greeting"] == "other"
+    pair.say("schema two", **keys)
+    pair.say("schema one", **keys)
+    runs = host.sh("cat /srv/alpha/shared/log/runs").split()
+    assert (len(runs), runs[0]) == (2, first)
+
+
+def test_failed_migration_is_told_and_tried_again(pair):
+    host = pair.host
+    before = host.digest("/srv/alpha", "/etc/webstack/alpha")
+    with host.load() as loads:
+        run = pair.deploy(pair.alpha("never seen", migrate=["echo locked table; exit 7"])).refused()
+    loads[0].without_failure()
+    assert "alpha: migrate[0] failed: 'echo locked table; exit 7': exit status 7 after " in run.message
+    assert "\n    locked table\n" in run.message
+    assert host.digest("/srv/alpha", "/etc/webstack/alpha") == before
+    pair.say("seen", migrate=["true"])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-
 import harness
 import pytest
 
@@ -20,30 +17,11 @@ def hosts(tmp_path_factory):
     return hosts
 
 
-def both(hosts, folder, variables):
-    """Run site.yml against both hosts at once with these variables, as JSON report."""
-    names = [host.name for host in hosts]
-    inventory = folder / "hosts.json"
-    group = {"hosts": dict.fromkeys(names)}
-    everything = {name: harness.inventory()["_meta"]["hostvars"][name] for name in names}
-    inventory.write_text(json.dumps({"all": {"hosts": everything}, "app_servers": group, "proxies": group}))
-    extra = folder / "extra.json"
-    extra.write_text(json.dumps(variables))
-    return subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), "-e", f"@{extra}", "playbooks/site.yml"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=harness.ROOT,
-        timeout=harness.RUN_SECONDS,
-    )
-
-
 def test_wrong_manifest_touches_neither_of_two_hosts(hosts, tmp_path):
     before = [host.digest(*ALL) for host in hosts]
     good = harness.entry("good", harness.write_app(tmp_path / "good"))
     wrong = harness.entry("Wrong", tmp_path / "nowhere", healt={"path": "/"})
-    run = both(hosts, tmp_path, {"python_apps": [good, wrong]})
+    run = harness.deploy_together(hosts, tmp_path, {"python_apps": [good, wrong]})
     assert run.returncode != 0
     for words in (
         "python_apps[1] (Wrong): name:",

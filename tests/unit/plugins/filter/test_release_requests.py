@@ -23,6 +23,7 @@ def test_defaults_are_filled_in():
             "python": "python3",
             "shared": [],
             "build": [],
+            "migrate": [],
             "env": {},
             "sandbox": "strict",
             "keep": 5,
@@ -43,6 +44,11 @@ def test_entry_wins_over_defaults_and_its_secrets_stay_out():
 def test_commands_come_with_the_environment_that_they_need():
     found = release_requests([{"name": "shop", "build": ["make"], "env": {"KEY": "secret"}}])["shop"]
     assert (found["build"], found["env"]) == (["make"], {"KEY": "secret"})
+
+
+def test_migrations_come_with_the_environment_that_they_need():
+    found = release_requests([{"name": "shop", "migrate": ["upgrade"], "env": {"KEY": "secret"}}])["shop"]
+    assert (found["migrate"], found["env"]) == (["upgrade"], {"KEY": "secret"})
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _release_build,
     _release_code,
     _release_hooks,
+    _release_migration,
     _release_prune,
     _release_shared,
     _release_virtualenv,
@@ -50,6 +51,8 @@ class Host:
             "python": "python3",
             "shared": [],
             "build": [],
+            "migrate": [],
+            "release": "",
             "env": {},
             "sandbox": "strict",
             "hook_timeout": 600,
@@ -294,6 +297,91 @@ def test_folder_in_the_place_of_a_shared_file_is_refused_before_anything_changes
         with pytest.raises(ReleaseError, match="'app' is a folder in this release"):
             host.deploy("2", shared=["app"])
         assert [path.name for path in host.layout.releases.iterdir()] == [first["id"]]
+
+
+@pytest.fixture
+def migrate(host, tmp_path, monkeypatch):
+    """Return a function that runs the migrations of a release; tmp_path/etc has the instances."""
+    wanted = functools.partial(_release_migration.is_wanted, instances=tmp_path / "etc")
+    monkeypatch.setattr(_release_migration, "is_wanted", wanted)
+
+    def run(identity, *commands):
+        host.params.update(release=identity, migrate=list(commands or ["upgrade"]))
+        return release.migrated(host)
+
+    return run
+
+
+def make_live(host, identity):
+    host.layout.current.unlink(missing_ok=True)
+    host.layout.current.symlink_to(f"releases/{identity}/code")
+
+
+def test_migrations_run_once_for_a_release(host, migrate):
+    identity = host.deploy(shared=["uploads"])["id"]
+    host.check_mode = True
+    assert migrate(identity)["changed"]
+    assert host.ran == []
+    host.check_mode = False
+    answer = migrate(identity)
+    assert answer["changed"]
+    assert [step["step"] for step in answer["steps"]] == ["migrate"]
+    context = host.ran[0][1]
+    assert context.release.directory == host.layout.code(identity)
+    assert context.writable == (host.layout.shared,)
+    assert not migrate(identity)["changed"]
+    assert len(host.ran) == 1
+    assert migrate(host.deploy("2")["id"])["changed"]
+
+
+def test_failed_migration_discards_the_release_and_the_next_run_tries_again(host, migrate):
+    first, second = host.deploy("1")["id"], host.deploy("2")["id"]
+    make_live(host, first)
+    with pytest.raises(ReleaseError) as caught:
+        migrate(second, "true", "false")
+    assert _release_build.failure(host.layout, caught.value) == (
+        "shop: migrate[1] failed: 'false': exit status 1 after 0.1 s\nIts last lines:\n    a line\n"
+        f"Release {second} was discarded; what its commands changed is not taken back.\n"
+        f"Nothing that runs was touched; release {first} stays the one to run."
+    )
+    assert os.readlink(host.layout.pointer) == f"releases/{first}"
+    assert [path.name for path in host.layout.releases.iterdir()] == [first]
+    assert host.deploy("2")["id"] == second
+    assert migrate(second)["changed"]
+
+
+def test_failed_migration_of_the_first_release_leaves_none_to_run(host, migrate):
+    identity = host.deploy()["id"]
+    with pytest.raises(ReleaseError):
+        migrate(identity, "false")
+    assert not os.path.lexists(host.layout.pointer)
+    assert list(host.layout.releases.iterdir()) == []
+
+
+@pytest.mark.parametrize("record", ["instance", "held"])
+def test_release_that_was_live_or_rolled_back_is_not_migrated(host, migrate, tmp_path, record):
+    answer = host.deploy()
+    folder = tmp_path / "etc/shop"
+    (folder / "i1").mkdir(parents=True)
+    if record == "instance":
+        (folder / "i1/instance.json").write_text(json.dumps({"directory": answer["directory"]}))
+    else:
+        (folder / "held.json").write_text(json.dumps({"held": [{"instance": "i1", "release": answer["id"]}]}))
+    assert not migrate(answer["id"])["changed"]
+    assert host.ran == []
+
+
+def test_release_that_is_no_longer_the_one_to_run_is_not_migrated(host, migrate):
+    first = host.deploy("1")["id"]
+    host.deploy("2")
+    with pytest.raises(ReleaseError, match=f"release {first} is not the one to run"):
+        migrate(first)
+    assert host.layout.release(first).exists()
+
+
+def test_check_mode_expects_migrations_of_a_release_that_is_not_known_yet(host, migrate):
+    host.check_mode = True
+    assert migrate("")["changed"]
 
 
 def test_shared_directory_is_made_and_linked(host):

@@ -26,6 +26,7 @@ FULL = {
     "env": {"SECRET_KEY": "hunter2", "WORKDIR": "", "RETRIES": 3, "MULTI": "one\ntwo"},
     "shared": ["uploads", "instance", "var/cache"],
     "build": ["flask --app shop digest compile", "test -d static && echo $HOME"],
+    "migrate": ["flask --app shop db upgrade"],
     "keep_releases": 2,
     "health": {"path": "/healthz?full=1", "status": [200, 204], "timeout": 600},
     "listen": "[2001:db8::11]:8000",
@@ -54,7 +55,7 @@ PREFIX_REMEDY = "write a path that starts and ends with /, such as /static/"
 STATIC_REMEDY = "write URL prefixes to folders of the release, such as /static/: shop/static"
 DOMAINS_REMEDY = "write names without scheme, port and path, such as [shop.example.com]"
 ALL_KEYS = (
-    "name, app, source, requirements, python, env, shared, build, keep_releases, health, listen, "
+    "name, app, source, requirements, python, env, shared, build, migrate, keep_releases, health, listen, "
     "gunicorn, service, nginx, state"
 )
 
@@ -206,6 +207,12 @@ MISTAKES = [
     (
         shop(build="make"),
         "build: must be a list, not text",
+        'write a list of shell commands, such as ["flask --app shop digest compile"]',
+    ),
+    (shop(migrate=[""]), "migrate: item 0 is empty", "write a command, or remove it"),
+    (
+        shop(migrate="upgrade"),
+        "migrate: must be a list, not text",
         'write a list of shell commands, such as ["flask --app shop digest compile"]',
     ),
     (shop(build=["make", " "]), "build: item 1 is empty", "write a command, or remove it"),
