@@ -25,6 +25,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import (
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._git import Repository
 from ansible_collections.webstack.python.plugins.plugin_utils._person import person
+from ansible_collections.webstack.python.plugins.plugin_utils._resolution import build_once
 from ansible_collections.webstack.python.plugins.plugin_utils._source_requirements import discover
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError, Tree
 
@@ -67,7 +68,7 @@ class ActionModule(ActionBase):
             }
             answer = self._module(arguments, variables)
             if answer.pop("archive_wanted", False):
-                answer = self._build(tree, arguments, variables)
+                answer = self._build_as_others(answer["resolution"], tree, arguments, variables)
         except SourceError as error:
             raise AnsibleActionFail(
                 f"{options['name']}: {error}\nNothing was changed on the host."
@@ -110,6 +111,16 @@ class ActionModule(ActionBase):
         return _source_git.collect(
             repository, source["ref"], run, source["subfolder"], submodules=source["submodules"]
         )
+
+    def _build_as_others(
+        self, resolution: str, tree: Tree, arguments: dict[str, Any], variables: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Build with the versions of dependencies that another host of this run has found, if one has."""
+        if not resolution:
+            return self._build(tree, arguments, variables)
+        # The folder belongs to this run, and to all of its forks.
+        note = Path(constants.DEFAULT_LOCAL_TMP) / f"webstack-resolution-{resolution}"
+        return build_once(note, lambda pins: self._build(tree, {**arguments, "_pins": pins}, variables))
 
     def _build(self, tree: Tree, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Send the tree and run the module on it; no copy of it is left behind on either side."""

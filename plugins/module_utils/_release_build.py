@@ -93,6 +93,12 @@ class Plan:
         parts = [LAYOUT_VERSION, self.source.tree, self.virtualenv, sorted(self.shared)]
         return digest([*parts, list(self.commands)] if self.commands else parts)
 
+    def resolution(self) -> str:
+        """Return the name of what is to be resolved, '' where nothing is; hosts that share it are alike."""
+        if not self.wants_virtualenv():
+            return ""
+        return _release_virtualenv.resolution(self.layout.app, self.interpreter, self.dependencies, self.uv)
+
     def wants_account(self) -> bool:
         """Tell whether the app's user is missing. Raises AccountError where it is someone else's."""
         return not _account.exists(self.layout.app)

@@ -11,7 +11,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ansible_collections.webstack.python.plugins.module_utils._files import write_text
@@ -27,6 +27,8 @@ from ansible_collections.webstack.python.plugins.module_utils._release_layout im
 
 CACHE = Path("/var/cache/webstack/uv")
 DEFAULT_INDEX = "uv's own default"
+# The kinds whose versions are all said, or that have none.
+LOCKED = ("uv.lock", "pylock.toml", "none")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHOWN_LINES = 25
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -68,12 +70,18 @@ class Dependencies:
 
 @dataclass(frozen=True)
 class Uv:
-    """How uv is called. index_url may hold credentials; '' is uv's own default, PyPI."""
+    """How uv is called.
+
+    index_url: may hold credentials; '' is uv's own default, PyPI. pins: versions that hold where a
+    package of that name is installed, as NAME==VERSION. constraints: the file that holds them.
+    """
 
     binary: str
     index_url: str
     arguments: tuple[str, ...]
     system_certs: bool
+    pins: tuple[str, ...] = ()
+    constraints: str = ""
 
     def environment(self, virtualenv: Path) -> dict[str, str]:
         """Return uv's environment. The index goes here, as arguments are public on the host."""
@@ -91,6 +99,8 @@ class Uv:
         )
         if self.system_certs:
             environment["UV_SYSTEM_CERTS"] = "1"
+        if self.constraints:
+            environment["UV_CONSTRAINT"] = self.constraints
         if self.index_url:
             environment["UV_DEFAULT_INDEX"] = self.index_url
         return environment
@@ -177,6 +187,28 @@ def key(interpreter: Interpreter, dependencies: Dependencies, uv: Uv) -> str:
     )
 
 
+def resolution(app: str, interpreter: Interpreter, dependencies: Dependencies, uv: Uv) -> str:
+    """Return what a resolution is known by, '' where there is nothing to resolve.
+
+    Hosts may differ in what changes no version: the path and the patch release of the interpreter.
+    """
+    if dependencies.kind in LOCKED or "--require-hashes" in uv.arguments:
+        return ""
+    minor = interpreter.version.rpartition(".")[0]
+    alike = replace(interpreter, path="", version=minor)
+    return digest([app, key(alike, dependencies, uv)])
+
+
+def installed(directory: Path) -> list[str]:
+    """Return what a virtualenv holds from an index, as NAME==VERSION."""
+    found = []
+    for path in directory.glob("lib/python*/site-packages/*.dist-info"):
+        name, _, version = path.name.removesuffix(".dist-info").rpartition("-")
+        if name and not (path / "direct_url.json").exists():
+            found.append(f"{name}=={version}")
+    return sorted(found)
+
+
 def is_complete(directory: Path) -> bool:
     """Tell whether a virtualenv was made to its end."""
     return (directory / ".complete").exists()
@@ -191,7 +223,11 @@ def build(directory: Path, interpreter: Interpreter, dependencies: Dependencies,
     if directory.exists():
         shutil.rmtree(directory)
     CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    constraints = CACHE.parent / f"{directory.name}.constraints"
     try:
+        if uv.pins:
+            write_text(constraints, "".join(f"{pin}\n" for pin in uv.pins), mode=0o600)
+            uv = replace(uv, constraints=str(constraints))
         uv.run(directory, "venv", "--quiet", "--no-project", "--python", interpreter.path, str(directory))
         _install(directory, dependencies, uv, code)
         if not _has(directory, "gunicorn"):
@@ -204,6 +240,8 @@ def build(directory: Path, interpreter: Interpreter, dependencies: Dependencies,
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
+    finally:
+        constraints.unlink(missing_ok=True)
 
 
 def seal(directory: Path) -> None:

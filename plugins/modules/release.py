@@ -352,6 +352,7 @@ def make_plan(params: dict[str, Any], interpreter: _release_virtualenv.Interpret
             index_url=params["index_url"],
             arguments=tuple(params["uv_arguments"]),
             system_certs=params["system_certs"],
+            pins=tuple(params["_pins"] or ()),
         ),
         shared=[name.rstrip("/") for name in params["shared"]],
         shipped=found["shipped"],
@@ -370,7 +371,8 @@ def surroundings(params: dict[str, Any]) -> _release_hooks.Surroundings:
 def present(module: AnsibleModule) -> dict[str, Any]:
     """Build the release where it is wanted, and return the module's answer.
 
-    Without the source tree at hand it only says that it wants it: the key archive_wanted.
+    Without the source tree at hand it only says that it wants it: the key archive_wanted. The
+    first host of a run to resolve its dependencies says which versions it took: the key pins.
     """
     params = module.params
     try:
@@ -389,17 +391,21 @@ def present(module: AnsibleModule) -> dict[str, Any]:
         return answer(plan, changed=False, prunable=bool(excess.paths(plan.layout)))
     builder = Builder(params["_found"]["controller"], params["_found"]["remote_user"])
     steps = Steps()
+    more: dict[str, Any] = {}
     if not module.check_mode:
         if plan.wants_code() and params["_archive"] is None:
-            return {"changed": False, "archive_wanted": True}
+            return {"changed": False, "archive_wanted": True, "resolution": plan.resolution()}
         with lock(plan.layout.lock, builder.controller):
             archive = params["_archive"]
             build(plan, builder, archive and Path(archive), steps)
+        if params["_pins"] == []:
+            # The first host of a run, whose versions the others take over.
+            more["pins"] = _release_virtualenv.installed(plan.layout.virtualenv(plan.virtualenv))
     diff = {
         "before": before.summary() if before else {},
         "after": plan.describe(builder).summary(),
     }
-    return answer(plan, changed=True, steps=steps.taken, diff=diff)
+    return answer(plan, changed=True, steps=steps.taken, diff=diff, **more)
 
 
 def answer(plan: Plan | None, **more: Any) -> dict[str, Any]:
@@ -523,6 +529,7 @@ def main() -> None:
             **OPTIONS,
             "_found": {"type": "dict", "options": FOUND},
             "_archive": {"type": "path"},
+            "_pins": {"type": "list", "elements": "str"},
         },
         supports_check_mode=True,
     )

@@ -62,7 +62,7 @@ def folder(tmp_path):
 
 
 SOURCE = {"path": "shop"}
-WANTED = {"changed": False, "archive_wanted": True}
+WANTED = {"changed": False, "archive_wanted": True, "resolution": ""}
 
 
 def test_nothing_travels_when_the_host_has_the_release(folder):
@@ -90,6 +90,20 @@ def test_host_is_told_which_shared_entries_the_source_has(folder):
     action = Action(folder, [{"changed": False}], source=SOURCE, shared=["app.py", "uploads/"])
     action.run()
     assert action.calls[0]["_found"]["shipped"] == {"app.py": "file"}
+
+
+def test_second_host_of_a_run_gets_the_versions_of_the_first(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    wanted = {**WANTED, "resolution": "abc"}
+    first = Action(folder, [dict(wanted), {"id": "1", "pins": ["flask==3.1.3"]}], source=SOURCE)
+    assert first.run() == {"id": "1"}
+    assert first.calls[1]["_pins"] == []
+    second = Action(folder, [dict(wanted), {"id": "1"}], source=SOURCE)
+    assert second.run() == {"id": "1"}
+    assert second.calls[1]["_pins"] == ["flask==3.1.3"]
+    other = Action(folder, [{**wanted, "resolution": "def"}, {"id": "1"}], source=SOURCE)
+    other.run()
+    assert other.calls[1]["_pins"] == []
 
 
 @pytest.mark.parametrize(

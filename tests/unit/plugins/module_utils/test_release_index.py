@@ -79,11 +79,11 @@ def make(tmp_path, index, monkeypatch):
     monkeypatch.setattr("os.fchown", lambda *_arguments: None)
     (tmp_path / "code").mkdir()
 
-    def build(*specifiers, password=PASSWORD):
+    def build(*specifiers, password=PASSWORD, pins=(), kind="list"):
         url = with_credentials(f"http://127.0.0.1:{index.port}/simple", "deploy", password)
-        uv = Uv(str(Path(sys.executable).with_name("uv")), url, (), True)
+        uv = Uv(str(Path(sys.executable).with_name("uv")), url, (), True, pins)
         interpreter = _release_virtualenv.probe(sys.executable)
-        dependencies = Dependencies("list", "1", specifiers, "27.0.1")
+        dependencies = Dependencies(kind, "1", specifiers, "27.0.1")
         _release_virtualenv.build(tmp_path / "venv", interpreter, dependencies, uv, tmp_path / "code")
 
     return build
@@ -134,3 +134,26 @@ def test_failure_names_package_and_index_and_no_password(tmp_path, index, make, 
     assert not [secret for secret in (*SHOWN, "wr0ng") if secret in message]
     assert not (tmp_path / "venv").exists()
     assert files_with((*SHOWN, "wr0ng"), tmp_path) == []
+
+
+def test_versions_of_another_host_hold_and_leave_nothing(tmp_path, make):
+    make("shop==1.4.0", pins=("gunicorn==27.0.1", "kit==2.0", "other==9"))
+    found = _release_virtualenv.installed(tmp_path / "venv")
+    assert found == ["gunicorn==27.0.1", "kit==2.0", "shop==1.4.0"]
+    assert not list((tmp_path / "cache").glob("*.constraints"))
+
+
+def test_versions_of_another_host_go_with_hashes(tmp_path, index, make):
+    lines = []
+    for name in ("shop-1.4.0", "kit-2.0"):
+        digest = hashlib.sha256(index.files[f"/files/{name}-py3-none-any.whl"]).hexdigest()
+        lines.append(f"{name.replace('-', '==')} --hash=sha256:{digest}")
+    (tmp_path / "code/requirements.txt").write_text("\n".join(lines))
+    make(kind="requirements.txt", pins=("gunicorn==27.0.1", "kit==2.0", "shop==1.4.0"))
+    assert "kit==2.0" in _release_virtualenv.installed(tmp_path / "venv")
+
+
+def test_versions_that_do_not_fit_this_host_are_named(tmp_path, make):
+    with pytest.raises(ReleaseError, match=r"kit==2\.0"):
+        make("shop==1.4.0", "kit==2.1", pins=("kit==2.0",))
+    assert not list((tmp_path / "cache").glob("*.constraints"))

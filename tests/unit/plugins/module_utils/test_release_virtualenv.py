@@ -217,3 +217,26 @@ def test_missing_interpreter_is_named_with_a_remedy():
 def test_command_that_is_no_interpreter_is_refused():
     with pytest.raises(ReleaseError, match="does not answer as a Python interpreter"):
         _release_virtualenv.probe("/bin/echo")
+
+
+def test_resolution_is_shared_by_hosts_that_differ_in_no_version():
+    def name(app="shop", **changes):
+        return _release_virtualenv.resolution(app, replace(PYTHON, **changes), FLASK, UV)
+
+    assert name() == name(path="/usr/local/bin/python3.11", version="3.11.9")
+    assert len({name(), name(version="3.12.2"), name(platform="linux-aarch64"), name("blog")}) == 4
+
+
+@pytest.mark.parametrize("kind", ["uv.lock", "pylock.toml", "none"])
+def test_nothing_is_resolved_where_all_is_said(kind):
+    assert _release_virtualenv.resolution("shop", PYTHON, replace(FLASK, kind=kind), UV) == ""
+    hashes = replace(UV, arguments=("--require-hashes",))
+    assert _release_virtualenv.resolution("shop", PYTHON, FLASK, hashes) == ""
+
+
+def test_what_is_not_from_an_index_is_no_version_for_others(tmp_path):
+    packages = tmp_path / "lib/python3.11/site-packages"
+    for name in ("flask-3.1.3", "zope_interface-7.2", "kit-1.0"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    (packages / "kit-1.0.dist-info/direct_url.json").touch()
+    assert _release_virtualenv.installed(tmp_path) == ["flask==3.1.3", "zope_interface==7.2"]

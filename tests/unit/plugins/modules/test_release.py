@@ -64,6 +64,7 @@ class Host:
             "uv_arguments": [],
             "system_certs": True,
             "_archive": None,
+            "_pins": None,
             "_found": {
                 "kind": "git",
                 "origin": "https://git.example.com/shop.git",
@@ -130,8 +131,22 @@ def host(tmp_path, monkeypatch):
 
 
 def test_first_call_asks_for_the_source_and_touches_nothing(host):
-    assert release.present(host) == {"changed": False, "archive_wanted": True}
+    asked = release.present(host)
+    assert (asked["changed"], asked["archive_wanted"], len(asked["resolution"])) == (False, True, 12)
     assert list(host.root.iterdir()) == []
+
+
+def test_first_host_says_its_versions_and_no_other_does(host, monkeypatch):
+    monkeypatch.setattr(_release_virtualenv, "installed", lambda _directory: ["flask==3.1.3"])
+    assert host.deploy("1", _pins=[])["pins"] == ["flask==3.1.3"]
+    assert "pins" not in host.deploy("2", _pins=["flask==3.1.3"])
+    assert "pins" not in host.deploy("3", _pins=None)
+
+
+def test_virtualenv_that_is_there_is_not_resolved(host):
+    host.deploy("1")
+    host.params["_found"]["tree"], host.params["_archive"] = "2", None
+    assert release.present(host)["resolution"] == ""
 
 
 def test_check_mode_plans_what_the_run_then_does(host):
