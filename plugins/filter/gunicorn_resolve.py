@@ -73,8 +73,8 @@ _value:
       elements: str
     health:
       description:
-        - C(path), C(status) (a list; empty means any below 500), C(timeout) (seconds), C(host)
-          and C(scheme).
+        - C(path), C(status) (a list; empty means any below 500), C(timeout) (seconds), C(host),
+          C(scheme), C(body) (empty for any), and C(watch) (seconds).
       type: dict
     listen:
       description: V(unix), or C(HOST:PORT).

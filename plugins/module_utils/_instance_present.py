@@ -17,6 +17,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_plan imp
     closed_up,
     decide,
     describe_repairs,
+    is_good,
     predecessor,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
@@ -35,6 +36,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_swap imp
     Swap,
     find_account,
 )
+from ansible_collections.webstack.python.plugins.module_utils._instance_watch import Watch
 from ansible_collections.webstack.python.plugins.module_utils._probe import Health
 
 
@@ -54,6 +56,11 @@ class Present:
         self.plan = decide(self.paths, self.wanted, self.observed, self.params["listen"], self.params["keep"])
 
     @property
+    def unproven(self) -> bool:
+        """Tell whether the wanted instance is live, but a run was ended while it was watched."""
+        return not self.plan.swap and not is_good(self.observed.records.get(self.wanted.id, {}))
+
+    @property
     def settles(self) -> bool:
         """Tell whether this run closes sockets that are no longer wanted."""
         return bool(self.params["settle"] and self.plan.leave)
@@ -63,6 +70,8 @@ class Present:
         planned = self.params["planned"]
         if self.module.check_mode and planned:
             directory, virtualenv = Path(planned["directory"]), Path(planned["virtualenv"])
+        elif planned:
+            refuse_other_release(self.paths.app, directory, Path(planned["directory"]))
         try:
             return _instance_host.read_release(directory, virtualenv)
         except ValueError:
@@ -114,16 +123,30 @@ class Present:
             if self.plan.swap:
                 self._ask_gunicorn(account)
             swap.run(settle=self.params["settle"])
+            if self.plan.swap or self.unproven:
+                self._watch(swap)
         return swap.steps
 
+    def _watch(self, swap: Swap) -> None:
+        """See that the live instance stays well. Raises TakenBack, Unproven."""
+        Watch(
+            paths=self.paths,
+            instance=self.wanted.id,
+            health=swap.health,
+            seconds=self.params["health"]["watch"],
+            hide=self._hide,
+            recycles=bool(self.params["settings"].get("max_requests")),
+            continued=self.unproven,
+        ).run(self.module, swap.steps)
+
     def _attempt(self) -> Attempt | None:
-        if not self.plan.swap:
+        if not self.plan.swap and not self.unproven:
             return None
         return Attempt(
             paths=self.paths,
             by=self.params["by"],
             action="deploy",
-            before=self.observed.live,
+            before=predecessor(self.observed) if self.unproven else self.observed.live,
             to=self.wanted.id,
             release=self.release.name,
         )
@@ -152,7 +175,7 @@ class Present:
             "since": now(),
             "by": self.params["by"],
             "previous": predecessor(self.observed),
-            "accepted": True,
+            "accepted": not self.params["health"]["watch"],
             "health": self.params["health"],
             "workers": self.workers.count,
             "gunicorn": self.release.gunicorn,
@@ -161,7 +184,7 @@ class Present:
     def result(self) -> dict[str, Any]:
         """Return what is known before anything is done."""
         result = {
-            "changed": self.plan.changes or self.settles,
+            "changed": self.plan.changes or self.settles or self.unproven,
             "instance": self.wanted.id,
             "previous": self.observed.live,
             "release": self.release.name,
@@ -193,6 +216,15 @@ class Present:
                     {"before_header": header, "after_header": header, "before": before, "after": after}
                 )
         return diffs
+
+
+def refuse_other_release(app: str, pointer: Path, built: Path) -> None:
+    """Raise Refused where what is to run is no longer the release that this very run has built."""
+    if pointer.resolve() != built.resolve():
+        raise Refused(
+            f"{app}: {pointer} leads to {pointer.resolve()} by now, but this run has built {built}: another "
+            "run came between; run again, so that one of them has the last word"
+        )
 
 
 def read_key(path: Path, *, create: bool) -> bytes:

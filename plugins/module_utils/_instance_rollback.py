@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,16 @@ class Again:
         self.observed = _instance_host.observe(paths, self.wanted, self.current)
         self.plan = decide(paths, self.wanted, self.observed, self.listen, self.params["keep"])
 
-    def swap(self, record: dict[str, Any], held: list[dict[str, Any]]) -> Swap:
+    def swap(
+        self, record: Mapping[str, Any], held: Sequence[Mapping[str, Any]], *, rehearses: bool = True
+    ) -> Swap:
         """Return the swap, not yet run. record: its instance.json. held: as held.json is to say."""
         return Swap(
             paths=self.paths,
             wanted=self.wanted,
             observed=self.observed,
             plan=self.plan,
-            health=Health.of(record.get("health") or self.params["health"]),
+            health=Health.of({**self.params["health"], **record.get("health", {})}),
             account=find_account(self.paths.app, self.target.user),
             listen=self.listen,
             current=self.current,
@@ -74,6 +77,7 @@ class Again:
             held=held,
             keep=self.params["keep"],
             secrets=self.secrets,
+            rehearses=rehearses,
         )
 
     def hide(self, text: str) -> str:
@@ -102,7 +106,7 @@ class Kept(Again):
 
     def apply(self) -> list[dict[str, Any]]:
         """Put right what is wrong with the live instance, and return the steps."""
-        swap = self.swap(dict(self.target.record), read_held(self.paths))
+        swap = self.swap(self.target.record, read_held(self.paths))
         swap.run(settle=False)
         return swap.steps
 
@@ -125,6 +129,29 @@ def keep_live(module: AnsibleModule, paths: Paths, wanted: str) -> Kept | None:
         f"instance {live} stays live. Change the manifest, or set gunicorn_force to deploy it all the same."
     )
     return Kept(module, paths, kept)
+
+
+def as_of_today(
+    paths: Paths, live: str, name: str, record: Mapping[str, Any], env: Mapping[str, str] | None
+) -> Recorded:
+    """Return an older instance at the public sockets of the live one: there the proxies ask.
+
+    env: the environment that it is to have; None for its own. Raises ValueError where it cannot
+    run any more.
+    """
+    sockets = inherited_sockets(paths, live)
+    try:
+        older = read_recorded(paths, name, record)
+    except ValueError as error:
+        raise ValueError(f"instance {name} cannot run any more, as {error}; choose another one") from None
+    if env is None and older.sockets == sockets:
+        return older
+    return derive(older, env, sockets, paths.key.read_bytes())
+
+
+def record_again(target: Recorded, by: str) -> dict[str, Any]:
+    """Return an older instance's record from now on: it keeps its place in the line of good ones."""
+    return {**target.record, "instance": target.id, "since": now(), "by": by}
 
 
 class RolledBack:
@@ -160,7 +187,7 @@ class RolledBack:
                 else earlier(self.records, self.live, held)
             )
             for name in names:
-                target = self._today(name)
+                target = as_of_today(self.paths, self.live, name, self.records[name], self.env)
                 # One that differs by its public sockets alone would be the live one.
                 if target.id != self.live:
                     return name, target
@@ -169,20 +196,9 @@ class RolledBack:
             there_is = listing(self.records, self.live, held)
             raise Refused(f"{self.paths.app}: {error}. There are:\n{there_is}") from None
 
-    def _today(self, name: str) -> Recorded:
-        """Return a recorded instance at the public sockets of today, with the environment asked for."""
-        sockets = inherited_sockets(self.paths, self.live)
-        try:
-            target = read_recorded(self.paths, name, self.records[name])
-        except ValueError as error:
-            raise ValueError(f"instance {name} cannot run any more, as {error}; choose another one") from None
-        if self.env is None and target.sockets == sockets:
-            return target
-        return derive(target, self.env, sockets, self.paths.key.read_bytes())
-
     def apply(self) -> list[dict[str, Any]]:
         """Swap the older instance in and return the steps. Raises Refused, SystemdError or OSError."""
-        swap = self.again.swap(self._record(), self._held_afterwards())
+        swap = self.again.swap(record_again(self.again.target, self.params["by"]), self._held_afterwards())
         attempt = Attempt(
             paths=self.paths,
             by=self.params["by"],
@@ -194,12 +210,6 @@ class RolledBack:
         with logged(attempt, self.again.hide, self.module.warn):
             swap.run(settle=False)
         return swap.steps
-
-    def _record(self) -> dict[str, Any]:
-        """Return the older instance's record: it keeps its place in the line of good ones."""
-        target = self.again.target
-        new = {} if target.id == self.origin else {"instance": target.id, "created": now()}
-        return {**target.record, **new, "since": now(), "by": self.params["by"]}
 
     def _held_afterwards(self) -> list[dict[str, Any]]:
         back = (self.origin, self.again.target.id, self.live)

@@ -64,6 +64,10 @@ class TakenBack(Refused):
     """The wanted instance was live, did badly, and gave its place back to the one before it."""
 
 
+class Unproven(Exception):
+    """The live instance does badly, and there is none that could take its place."""
+
+
 @dataclass
 class Swap:
     """One run on one app.
@@ -72,7 +76,8 @@ class Swap:
     the live instance, None for none. record: what instance.json is to say of the wanted instance.
     others: what it is to say of other instances, by their ids. held: the instances that are not to be
     deployed again, for held.json. keep: how many instances stay. secrets: values that no message may
-    show. steps: what was done, and the seconds it took.
+    show. rehearses: whether the wanted instance is tried where no visitor sees it. steps: what was
+    done, and the seconds it took.
     """
 
     paths: Paths
@@ -88,6 +93,7 @@ class Swap:
     others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     held: Sequence[Mapping[str, Any]] = ()
     secrets: frozenset[str] = frozenset()
+    rehearses: bool = True
     steps: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self, settle: bool) -> None:
@@ -109,8 +115,10 @@ class Swap:
                     self.observed, units=read_units(self.paths, self.observed.public_sockets)
                 )
             try:
-                with self._step("rehearse"):
-                    self._rehearse()
+                self._place()
+                if self.rehearses:
+                    with self._step("rehearse"):
+                        self._rehearse()
                 with self._step("start"):
                     self._start()
             except BaseException:
@@ -169,10 +177,14 @@ class Swap:
 
     # The swap.
 
+    def _place(self) -> None:
+        self._make_folders()
+        for file in self.wanted.own:
+            self._write(file)
+
     def _rehearse(self) -> None:
         """Start the wanted instance on a socket of its own alone, and see that it is well."""
-        self._make_folders()
-        for file in (*self.wanted.own, *self.wanted.check):
+        for file in self.wanted.check:
             self._write(file)
         service = self.paths.check_unit(self.wanted.id, "service")
         socket = self.paths.sockets / f"check-{self.wanted.id}.sock"
@@ -271,12 +283,12 @@ class Swap:
         """Make the wanted instance the live one: from here on a reboot starts it."""
         for file in self.plan.shared:
             self._write(file)
-        self._write_record(self.wanted.id, self.record)
+        write_record(self.paths, self.wanted.id, self.record)
         self._write_held()
         self.paths.record.parent.mkdir(exist_ok=True)
         write_text(self.paths.record, live_record(self.paths, self.wanted.id))
         for instance, record in self.others.items():
-            self._write_record(instance, record)
+            write_record(self.paths, instance, record)
         _systemd.daemon_reload()
         self._admit()
         self._relink()
@@ -284,10 +296,6 @@ class Swap:
         units = (self.paths.handle, self.paths.target)
         if not all(self.observed.unit(unit).up for unit in units):
             _systemd.systemctl("start", *units)
-
-    def _write_record(self, instance: str, record: Mapping[str, Any]) -> None:
-        text = json.dumps(record, indent=2) + "\n"
-        write_text(self.paths.instance(instance) / "instance.json", text, 0o644)
 
     def _write_held(self) -> None:
         if self.held:
@@ -376,6 +384,11 @@ class Swap:
         for kind in ("service", "socket"):
             (self.paths.units / self.paths.unit(instance, kind)).unlink(missing_ok=True)
         shutil.rmtree(self.paths.instance(instance), ignore_errors=True)
+
+
+def write_record(paths: Paths, instance: str, record: Mapping[str, Any]) -> None:
+    """Write an instance's instance.json. Raises OSError."""
+    write_text(paths.instance(instance) / "instance.json", json.dumps(record, indent=2) + "\n", 0o644)
 
 
 def find_account(app: str, user: str) -> pwd.struct_passwd:

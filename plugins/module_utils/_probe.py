@@ -24,7 +24,8 @@ class Health:
     """What is asked, and which answers are good.
 
     statuses: empty for any below 500. timeout: seconds until a good answer must have come.
-    host, scheme: what the app is told as Host and X-Forwarded-Proto.
+    host, scheme: what the app is told as Host and X-Forwarded-Proto. body: text that an answer
+    must have in what is read of it; empty for any answer.
     """
 
     path: str = "/"
@@ -32,6 +33,7 @@ class Health:
     timeout: float = 30
     host: str = "localhost"
     scheme: str = "http"
+    body: str = ""
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Health:
@@ -42,27 +44,32 @@ class Health:
             timeout=options["timeout"],
             host=options["host"],
             scheme=options["scheme"],
+            body=options["body"],
         )
 
-    def accepts(self, status: int) -> bool:
-        """Tell whether a status is a good answer."""
-        return status in self.statuses if self.statuses else status < 500
+    def accepts(self, answer: Answer) -> bool:
+        """Tell whether an answer is a good one."""
+        status = answer.status
+        return answer.fits and (status in self.statuses if self.statuses else status < 500)
 
     @property
     def wanted(self) -> str:
-        """Name the good statuses for a message."""
-        if not self.statuses:
-            return "any status below 500"
-        return " or ".join(str(status) for status in self.statuses)
+        """Name the good answers for a message."""
+        statuses = " or ".join(str(status) for status in self.statuses) or "any status below 500"
+        return f"{statuses} with '{self.body}' in the body" if self.body else statuses
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status, and the beginning of the body."""
+    """What came back: the status, and the beginning of the body.
+
+    location: where it leads to. fits: whether the body has the text that it must have.
+    """
 
     status: int
     body: str
     location: str = ""
+    fits: bool = True
 
 
 class Unhealthy(Exception):
@@ -106,7 +113,7 @@ def wait_until_healthy(
         except _NotYet as error:
             last = str(error)
         else:
-            if health.accepts(answer.status):
+            if health.accepts(answer):
                 return answer
             last = _describe(answer, health)
             if answer.status != UNAVAILABLE:
@@ -116,6 +123,19 @@ def wait_until_healthy(
         if time.monotonic() >= deadline:
             raise Unhealthy(f"no good answer within {health.timeout:g} s; the last attempt: {last}")
         time.sleep(PAUSE)
+
+
+def ask_once(path: Path, health: Health, seconds: float, hide: Callable[[str], str] = str) -> None:
+    """Ask once whether an app is well. seconds: those that it has. Raises Unhealthy.
+
+    path, hide: as in wait_until_healthy.
+    """
+    try:
+        answer = _ask(path, health, str, time.monotonic() + seconds, hide)
+    except _NotYet as error:
+        raise Unhealthy(f"GET {health.path} gave no answer within {seconds:g} s: {error}") from None
+    if not health.accepts(answer):
+        raise Unhealthy(_describe(answer, health))
 
 
 def _ask(
@@ -139,7 +159,7 @@ def _ask(
         response = connection.getresponse()
         body = response.read(BODY_READ).decode("utf-8", "replace")
         location = hide(response.getheader("Location", ""))
-        return Answer(response.status, hide(body)[:BODY_LIMIT], location)
+        return Answer(response.status, hide(body)[:BODY_LIMIT], location, health.body in body)
     except (OSError, http.client.HTTPException) as error:
         raise _NotYet(str(error) or type(error).__name__) from None
     finally:

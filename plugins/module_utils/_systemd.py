@@ -86,6 +86,29 @@ def journal(invocation: str, lines: int = 40) -> list[str]:
     return done.output.splitlines()
 
 
+def unit_journal(unit: str, lines: int = 40) -> list[str]:
+    """Return the last lines of a unit's journal, over all of its runs."""
+    run("journalctl", "--sync")
+    done = run("journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", f"--unit={unit}")
+    return done.output.splitlines()
+
+
+def matching_journal(invocation: str, pattern: str) -> list[str]:
+    """Return the lines of one run of a unit in which a regular expression is found.
+
+    invocation: the unit's InvocationID.
+    """
+    done = run(
+        "journalctl",
+        "--quiet",
+        "--no-pager",
+        "--output=cat",
+        f"--grep={pattern}",
+        f"_SYSTEMD_INVOCATION_ID={invocation}",
+    )
+    return done.output.splitlines()
+
+
 def daemon_reload() -> None:
     """Let systemd read its unit files again."""
     systemctl("daemon-reload")

@@ -125,6 +125,18 @@ options:
         description: The C(X-Forwarded-Proto) that the app is told.
         type: str
         default: http
+      body:
+        description: Text that a good answer has in the first 64 KiB of its body.
+        type: str
+        default: ""
+      watch:
+        description:
+          - Seconds for which the new instance is observed after it became the live one, 0 for none.
+          - Three bad answers in a row, a restart by systemd, or a worker that died take it back, and the
+            module fails with the evidence. Workers that C(max_requests) or a reload replaces do not count.
+          - A run that ends meanwhile is continued by the next one.
+        type: float
+        default: 0
   files:
     description: The rendered files.
     type: dict
@@ -277,7 +289,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_rollback
     keep_live,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, Unproven
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -287,6 +299,8 @@ HEALTH_OPTIONS: dict[str, Any] = {
     "timeout": {"type": "float", "default": 30},
     "host": {"type": "str", "default": "localhost"},
     "scheme": {"type": "str", "default": "http"},
+    "body": {"type": "str", "default": ""},
+    "watch": {"type": "float", "default": 0},
 }
 FILES = (
     "config",
@@ -416,7 +430,7 @@ def main() -> None:
                 result = run(module, env)
                 if module.params["state"] == "absent":
                     paths.lock.unlink()
-    except (Refused, Locked, Terminated, _systemd.SystemdError, ValueError, OSError) as error:
+    except (Refused, Unproven, Locked, Terminated, _systemd.SystemdError, ValueError, OSError) as error:
         module.fail_json(msg=mask(f"{error}\n{still_live(paths)}", module.no_log_values))
     module.exit_json(**result)
 

@@ -48,6 +48,8 @@ SHARED_RULES = {
     ),
     "health.status": Rule(_rules.USE_STATUS, _rules.statuses),
     "health.timeout": Rule("write whole seconds from 1 to 600", _rules.between(1, 600)),
+    "health.body": Rule(_rules.USE_BODY, _rules.body_text),
+    "health.watch": Rule("write whole seconds from 0 to 3600", _rules.between(0, 3600)),
     "listen": Rule(_rules.USE_LISTEN, _rules.listen),
     "service.memory_max": Rule(_rules.USE_MEMORY, _rules.memory_max),
 }
@@ -83,6 +85,8 @@ class Health(TypedDict):
     timeout: int  # seconds until a new instance must have given a good answer
     host: str  # the Host header
     scheme: str  # X-Forwarded-Proto
+    body: str  # text that a good answer has; "" for any answer
+    watch: int  # seconds for which a new instance is observed once it is live
 
 
 class Service(TypedDict):
@@ -230,6 +234,8 @@ def resolve_health(health: Mapping[str, Any]) -> Health:
         timeout=health.get("timeout", 30),
         host=health.get("host", "localhost"),
         scheme=health.get("scheme", "http"),
+        body=health.get("body", ""),
+        watch=health.get("watch", 0),
     )
 
 

@@ -55,6 +55,7 @@ USE_SHARED = "write paths inside the release, such as [uploads]"
 USE_COMMANDS = 'write a list of shell commands, such as ["flask --app shop digest compile"]'
 USE_REQUEST_PATH = "write a path such as /healthz"
 USE_STATUS = "write a list such as [200]"
+USE_BODY = 'write a text that only a good answer has, such as "status: ok", or leave it out'
 USE_LISTEN = 'write unix, or an address with a port, such as "127.0.0.1:8000"'
 USE_WORKERS = "write auto, or a whole number from 1"
 USE_MEMORY = "write a size with its unit, such as 512M or 1G"
@@ -115,6 +116,14 @@ def between(least: int, most: int | None = None) -> Callable[[int], Problems]:
             yield f"{value} is out of range; write a whole number {span}"
 
     return rule
+
+
+def body_text(value: str) -> Problems:
+    """Hold what an answer must contain against what tells a good one from a bad one."""
+    if not value.strip():
+        yield f"is empty, which every answer contains; {USE_BODY}"
+    elif "\n" in value:
+        yield f"has more than one line; {USE_BODY}"
 
 
 def app_module(value: str) -> Problems:

@@ -71,7 +71,7 @@ class Host:
         self.paths.held.write_text(json.dumps({"held": held}))
 
     def module(self, **params):
-        health = {"path": "/", "status": [], "timeout": 1, "host": "h", "scheme": "http"}
+        health = {"path": "/", "status": [], "timeout": 1, "host": "h", "scheme": "http", "body": ""}
         given = {
             "name": "shop",
             "to": "",

@@ -105,6 +105,7 @@ def swap(
     keep: int = 5,
     others: dict[str, dict[str, str]] | None = None,
     held: tuple[dict[str, str], ...] = (),
+    rehearses: bool = True,
 ) -> _instance_swap.Swap:
     """Plan a run, carry it out and return it."""
     paths, instance = host.paths, wanted(host.paths)
@@ -127,6 +128,7 @@ def swap(
         },
         others=others or {},
         held=held,
+        rehearses=rehearses,
         keep=keep,
         secrets=frozenset({"hunter2hunter2"}),
     )
@@ -386,6 +388,14 @@ def test_a_refusal_leaves_those_that_are_held(host):
     with pytest.raises(_instance_swap.Refused):
         swap(host)
     assert host.paths.held.exists()
+
+
+def test_an_instance_that_was_live_until_now_can_do_without_a_rehearsal(host):
+    make_live(host)
+    done = swap(host, rehearses=False)
+    assert [step["step"] for step in done.steps] == ["start", "commit", "retire"]
+    assert (host.paths.instance(NEW) / "env").read_text() == "X=1\n"
+    assert not any("check-" in call for call in host.calls if call.startswith("start"))
 
 
 def test_an_absent_app_leaves_nothing_and_others_alone(host):

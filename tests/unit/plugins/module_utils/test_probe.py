@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.webstack.python.plugins.module_utils._probe import (
     Health,
     Unhealthy,
+    ask_once,
     wait_until_healthy,
 )
 
@@ -169,3 +170,34 @@ def test_an_app_that_never_answers_is_refused_after_the_timeout(path):
         listening.listen()
         with pytest.raises(Unhealthy, match="no answer came"):
             wait_until_healthy(path, Health(timeout=0.2), no_trouble)
+
+
+def test_an_answer_without_the_text_that_it_must_have_is_refused_at_once(path):
+    health = Health(path="/healthz", statuses=(200,), body="status: ok")
+    with serving(path, lambda _: (200, "status: down")), pytest.raises(Unhealthy) as refused:
+        wait_until_healthy(path, health, no_trouble)
+    assert str(refused.value) == (
+        "GET /healthz gave 200, wanted was 200 with 'status: ok' in the body\nIt answered:\n    status: down"
+    )
+
+
+def test_the_text_may_come_after_what_a_message_shows(path):
+    with serving(path, lambda _: (200, "x" * 2000 + "status: ok")):
+        assert wait_until_healthy(path, Health(body="status: ok"), no_trouble).fits
+
+
+def test_asked_once_an_app_is_not_asked_again(path):
+    with serving(path, lambda _: (503, "busy")) as seen:
+        with pytest.raises(Unhealthy, match=r"^GET / gave 503, wanted was any status below 500"):
+            ask_once(path, Health(), 5)
+        assert len(seen) == 1
+    with serving(path.with_name("other.sock"), lambda _: (200, "")):
+        ask_once(path.with_name("other.sock"), Health(), 5)
+
+
+def test_asked_once_an_app_that_gives_no_answer_is_not_waited_for(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    with listener, pytest.raises(Unhealthy, match=r"^GET / gave no answer within 0\.1 s: "):
+        ask_once(path, Health(), 0.1)

@@ -108,6 +108,22 @@ def test_check_mode_shows_of_a_pending_code_change_only_the_release(tmp_path, mo
     assert diff["after"] == diff["before"].replace("r1", "r2")
 
 
+def test_a_pointer_that_leads_elsewhere_by_now_is_refused(tmp_path):
+    for name in ("built", "other"):
+        (tmp_path / name).mkdir()
+    pointer = tmp_path / "next"
+    pointer.symlink_to("built")
+    _instance_present.refuse_other_release("shop", pointer, tmp_path / "built")
+    pointer.unlink()
+    pointer.symlink_to("other")
+    with pytest.raises(instance.Refused) as refused:
+        _instance_present.refuse_other_release("shop", pointer, tmp_path / "built")
+    assert str(refused.value) == (
+        f"shop: {pointer} leads to {tmp_path}/other by now, but this run has built {tmp_path}/built: "
+        "another run came between; run again, so that one of them has the last word"
+    )
+
+
 def test_a_line_of_a_secret_is_blotted_out_of_messages():
     shown = module(env={"KEY": "-----BEGIN\nc2VjcmV0c2VjcmV0\n"})
     instance.hide_environment(shown)
@@ -163,7 +179,7 @@ def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
     )
     present = object.__new__(_instance_present.Present)
     present.env = {"SECRET": "hunter2hunter2"}
-    health = {"path": "/", "status": [], "timeout": 1, "host": "h", "scheme": "http"}
+    health = {"path": "/", "status": [], "timeout": 1, "host": "h", "scheme": "http", "body": "", "watch": 0}
     present.params = {"health": health, "listen": "unix", "keep": 5, "settle": False, "user": "shop"}
     present.module = module()
     present.module.warn = pytest.fail

@@ -98,7 +98,15 @@ def test_defaults_fill_what_an_entry_leaves_out():
             "current": "",
             "env": {},
             "writable_paths": [],
-            "health": {"path": "/", "status": [], "timeout": 30, "host": "localhost", "scheme": "http"},
+            "health": {
+                "path": "/",
+                "status": [],
+                "timeout": 30,
+                "host": "localhost",
+                "scheme": "http",
+                "body": "",
+                "watch": 0,
+            },
             "listen": "unix",
             "socket": {
                 "unit": "gunicorn-shop.socket",

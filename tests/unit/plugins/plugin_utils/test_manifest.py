@@ -28,7 +28,7 @@ FULL = {
     "build": ["flask --app shop digest compile", "test -d static && echo $HOME"],
     "migrate": ["flask --app shop db upgrade"],
     "keep_releases": 2,
-    "health": {"path": "/healthz?full=1", "status": [200, 204], "timeout": 600},
+    "health": {"path": "/healthz?full=1", "status": [200, 204], "timeout": 600, "body": "ok", "watch": 3600},
     "listen": "[2001:db8::11]:8000",
     "gunicorn": {
         "workers": "auto",
@@ -252,6 +252,21 @@ MISTAKES = [
         "write numbers from 100 to 599",
     ),
     (shop(health={"status": []}), "health.status: is an empty list", "write a list such as [200]"),
+    (
+        shop(health={"body": " "}),
+        "health.body: is empty, which every answer contains",
+        'write a text that only a good answer has, such as "status: ok", or leave it out',
+    ),
+    (
+        shop(health={"body": "a\nb"}),
+        "health.body: has more than one line",
+        'write a text that only a good answer has, such as "status: ok", or leave it out',
+    ),
+    (
+        shop(health={"watch": 3601}),
+        "health.watch: 3601 is out of range",
+        "write a whole number from 0 to 3600",
+    ),
     (
         shop(health={"timeout": 601}),
         "health.timeout: 601 is out of range",

@@ -1,0 +1,197 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The time after a swap: the new instance is observed, and taken back where it does badly."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.webstack.python.plugins.module_utils import _instance_host, _systemd
+from ansible_collections.webstack.python.plugins.module_utils._files import read_text
+from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
+from ansible_collections.webstack.python.plugins.module_utils._instance_log import Attempt, logged
+from ansible_collections.webstack.python.plugins.module_utils._instance_recorded import (
+    earlier,
+    read_held,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance_rollback import (
+    Again,
+    as_of_today,
+    record_again,
+)
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import (
+    JOURNAL_LINES,
+    Refused,
+    TakenBack,
+    Unproven,
+    write_record,
+)
+from ansible_collections.webstack.python.plugins.module_utils._probe import (
+    Health,
+    Unhealthy,
+    ask_once,
+)
+
+INTERVAL = 1.0  # seconds from one question to the next
+ANSWER_SECONDS = 5  # that each answer has
+BAD_IN_A_ROW = 3  # a single one may be the load of the moment
+# What Gunicorn's master says of a worker that did not end of itself and well. One that gets TERM, INT
+# or QUIT before it has booted dies of it: that is a reload, no crash.
+DEATH = re.compile(
+    r"Worker \(pid:(?P<ended>\d+)\) (?:exited with code [1-9]|was sent SIG(?!TERM|INT|QUIT))"
+    r"|WORKER TIMEOUT \(pid:(?P<hung>\d+)\)"
+)
+RELOAD = re.compile(r"Handling signal: (?:hup|usr2|ttou|winch)")
+SAID = r"Worker \(pid:|WORKER TIMEOUT|Handling signal: "
+
+
+class Crashes:
+    """Counts how often an instance's master was restarted, and which of its workers died.
+
+    unit: its service. recycles: whether Gunicorn replaces workers of itself (max_requests); else one
+    that is gone has died, even if nothing was logged. continued: whether what was before is left out.
+    """
+
+    def __init__(self, unit: str, *, recycles: bool, continued: bool, root: Path = Path("/")) -> None:
+        self._unit = unit
+        self._recycles = recycles
+        self._root = root
+        self._master = ""
+        self._seen: set[int] = set()
+        restarts, dead = self._count()
+        self._before = (restarts, dead) if continued else (0, set[int]())
+
+    def describe(self) -> str:
+        """Say how many there were; '' for none."""
+        restarts, dead = self._count()
+        restarts, workers = restarts - self._before[0], len(dead - self._before[1])
+        if not restarts and not workers:
+            return ""
+        return f"crashes: systemd restarted it {restarts} times, {workers} of its workers died"
+
+    def _count(self) -> tuple[int, set[int]]:
+        """Return how often systemd has restarted the master, and the pids of the workers that died."""
+        shown = _systemd.show(self._unit, "NRestarts", "MainPID", "InvocationID")
+        lines = _systemd.matching_journal(shown["InvocationID"], SAID)
+        deaths = (DEATH.search(line) for line in lines)
+        dead = {int(found["ended"] or found["hung"]) for found in deaths if found}
+        gone = self._gone(shown["MainPID"])
+        if not self._recycles and not any(RELOAD.search(line) for line in lines):
+            dead |= gone
+        return int(shown["NRestarts"] or 0), dead
+
+    def _gone(self, master: str) -> set[int]:
+        """Return the workers of this master that were there before and are no more."""
+        if master != self._master:
+            self._master, self._seen = master, set()
+        running = set()
+        # A process may end while it is read about.
+        with contextlib.suppress(ProcessLookupError):
+            text = read_text(self._root / f"proc/{master}/task/{master}/children") or ""
+            running = {int(pid) for pid in text.split()}
+        self._seen |= running
+        return self._seen - running
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The observation of an instance that has just become the live one.
+
+    seconds: how long it lasts. hide: takes out of a text what nobody may see. recycles: whether
+    Gunicorn replaces workers of itself. continued: whether an earlier run began it.
+    """
+
+    paths: Paths
+    instance: str
+    health: Health
+    seconds: float
+    hide: Callable[[str], str]
+    recycles: bool
+    continued: bool
+
+    def run(self, module: AnsibleModule, steps: list[dict[str, Any]]) -> None:
+        """Observe the instance, and accept it or take it back. steps: gets what was done.
+
+        Raises TakenBack where the instance before it is live again, and Unproven where none is.
+        """
+        started = time.monotonic()
+        if self.seconds:
+            evidence = self._observe()
+            steps.append({"step": "watch", "seconds": round(time.monotonic() - started, 2)})
+            if evidence:
+                self._take_back(module, evidence)
+        record = _instance_host.read_records(self.paths)[self.instance]
+        if not record.get("accepted", True):
+            write_record(self.paths, self.instance, {**record, "accepted": True})
+
+    def _observe(self) -> str:
+        """Return what went wrong, '' for nothing."""
+        service = self.paths.unit(self.instance, "service")
+        crashes = Crashes(service, recycles=self.recycles, continued=self.continued)
+        began = time.monotonic()
+        bad = 0
+        while True:
+            asked = time.monotonic()
+            try:
+                ask_once(self.paths.sockets / f"{self.instance}.sock", self.health, ANSWER_SECONDS, self.hide)
+                bad = 0
+            except Unhealthy as error:
+                bad += 1
+                if bad == BAD_IN_A_ROW:
+                    return self._evidence(asked - began, f"{error}", crashes.describe())
+            if crashed := crashes.describe():
+                return self._evidence(asked - began, crashed)
+            now = time.monotonic()
+            if not bad and now - began >= self.seconds:
+                return ""
+            time.sleep(max(asked + INTERVAL - now, 0))
+
+    def _evidence(self, seconds: float, *said: str) -> str:
+        lines = _systemd.unit_journal(self.paths.unit(self.instance, "service"), JOURNAL_LINES)
+        return "\n".join(
+            [
+                f"instance {self.instance} did badly {seconds:.0f} s into its watch: "
+                + "\n".join(text for text in said if text),
+                "The last lines of its journal:",
+                *(f"    {line}" for line in lines),
+            ]
+        )
+
+    def _take_back(self, module: AnsibleModule, evidence: str) -> None:
+        app = self.paths.app
+        try:
+            again = self._one_before(module)
+            attempt = Attempt(
+                paths=self.paths,
+                by=module.params["by"],
+                action="take-back",
+                before=self.instance,
+                to=again.wanted.id,
+                release=str(again.target.record.get("release")),
+            )
+            # It was live until now, and each second costs visitors: no rehearsal.
+            record = record_again(again.target, module.params["by"])
+            swap = again.swap(record, read_held(self.paths), rehearses=False)
+            with logged(attempt, again.hide, module.warn):
+                swap.run(settle=False)
+        except (Refused, ValueError, OSError, _systemd.SystemdError) as error:
+            raise Unproven(f"{app}: {evidence}\nIt stays live all the same: {error}") from None
+        raise TakenBack(f"{app}: {evidence}\nIt was taken back.")
+
+    def _one_before(self, module: AnsibleModule) -> Again:
+        """Return the nearest good instance before this one. Raises ValueError."""
+        records = _instance_host.read_records(self.paths)
+        held = [entry["instance"] for entry in read_held(self.paths)]
+        for name in earlier(records, self.instance, held):
+            target = as_of_today(self.paths, self.instance, name, records[name], None)
+            # One that differs by its public sockets alone would do as badly: it is the same instance.
+            if target.id != self.instance:
+                return Again(module, self.paths, target)
+        raise ValueError("there is no good instance before it")
