@@ -186,6 +186,11 @@ def clear(app: str, root: Path = Path("/")) -> None:
     environment_path(app, root).unlink(missing_ok=True)
 
 
+def is_left(app: str, root: Path = Path("/")) -> bool:
+    """Tell whether a command of the app is running, or a run was killed while one was."""
+    return environment_path(app, root).exists()
+
+
 def unit_name(app: str) -> str:
     """Return the name of the unit that an app's commands run in."""
     return f"webstack-hook-{app}.service"

@@ -126,11 +126,16 @@ class Plan:
         except OSError:
             return True
 
+    def wants_repair(self) -> bool:
+        """Tell whether a killed run may have left a command of the app running."""
+        return _hook.is_left(self.layout.app)
+
     def wants(self) -> bool:
         """Tell whether anything is missing. Raises AccountError, ReleaseError."""
         # A list, not a chain of `or`: whatever is to be refused is refused now.
         return any(
             [
+                self.wants_repair(),
                 self.wants_account(),
                 self.wants_directories(),
                 self.wants_shared(),
@@ -187,6 +192,10 @@ def build(plan: Plan, builder: Builder, archive: Path | None, steps: Steps) -> N
     Raises AccountError, ReleaseError, OSError, tarfile.TarError.
     """
     layout = plan.layout
+    if plan.wants_repair():
+        # It would go on writing to what is built anew here.
+        with steps.step("repair"):
+            _hook.clear(layout.app)
     if plan.wants_directories():
         with steps.step("directories"):
             make_directories(layout)
@@ -218,8 +227,6 @@ def _build_release(plan: Plan, builder: Builder, archive: Path | None, steps: St
         raise ReleaseError("the source tree was not sent along; call the module through its action plugin")
     layout = plan.layout
     release = layout.release(plan.id)
-    # What the app's own commands left running would go on writing here.
-    _hook.clear(layout.app)
     shutil.rmtree(release, ignore_errors=True)
     shared, virtualenv = plan.wants_shared(), plan.wants_virtualenv()
     try:

@@ -273,10 +273,8 @@ steps:
   sample: [{step: rehearse, seconds: 0.8}, {step: start, seconds: 0.7}]
 """
 
-import signal
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import _instance, _instance_host, _systemd
@@ -290,8 +288,10 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_rollback
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
 from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, Unproven
-
-ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+from ansible_collections.webstack.python.plugins.module_utils._signals import (
+    Terminated,
+    raise_terminated,
+)
 
 HEALTH_OPTIONS: dict[str, Any] = {
     "path": {"type": "str", "default": "/"},
@@ -338,17 +338,6 @@ ARGUMENTS: dict[str, Any] = {
     "settle": {"type": "bool", "default": False},
     "by": {"type": "str", "default": ""},
 }
-
-
-class Terminated(Exception):
-    """A signal asked the run to end."""
-
-
-def raise_terminated(number: int, _frame: FrameType | None) -> NoReturn:
-    """Turn a signal into an exception, so that what was begun is undone, and undone to the end."""
-    for other in ENDINGS:
-        signal.signal(other, signal.SIG_IGN)
-    raise Terminated(f"the run was ended by {signal.Signals(number).name}")
 
 
 def hide_environment(module: AnsibleModule) -> dict[str, str]:
@@ -418,8 +407,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     env = hide_environment(module)
-    for number in ENDINGS:
-        signal.signal(number, raise_terminated)
+    raise_terminated()
     paths = _instance.Paths(module.params["name"])
     try:
         refuse_foreign_units(paths)

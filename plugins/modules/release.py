@@ -286,6 +286,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import (
     _account,
+    _hook,
     _release_hooks,
     _release_migration,
     _release_prune,
@@ -310,6 +311,10 @@ from ansible_collections.webstack.python.plugins.module_utils._release_layout im
 )
 from ansible_collections.webstack.python.plugins.module_utils._release_options import (
     OPTIONS,
+)
+from ansible_collections.webstack.python.plugins.module_utils._signals import (
+    Terminated,
+    raise_terminated,
 )
 from ansible_collections.webstack.python.plugins.module_utils._systemd import SystemdError
 
@@ -470,6 +475,7 @@ def absent(module: AnsibleModule) -> dict[str, Any]:
         return {"changed": False, "removed": []}
     if not module.check_mode:
         with lock(layout.lock):
+            _hook.clear(layout.app)
             if directory:
                 _release_prune.remove([layout.directory])
             if user:
@@ -534,11 +540,20 @@ def main() -> None:
         supports_check_mode=True,
     )
     hide(module)
+    raise_terminated()
     os.umask(0o022)
     failed = ""
     try:
         result = STATES[module.params["state"]](module)
-    except (_account.AccountError, ReleaseError, SystemdError, Locked, OSError, tarfile.TarError) as error:
+    except (
+        _account.AccountError,
+        ReleaseError,
+        SystemdError,
+        Locked,
+        Terminated,
+        OSError,
+        tarfile.TarError,
+    ) as error:
         failed = failure(Layout(module.params["name"]), error)
     # Ansible shows the options at -vvv.
     module.params["env"] = dict.fromkeys(module.params["env"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")

@@ -112,6 +112,20 @@ def test_what_a_killed_run_left_is_ended_before_and_nothing_is_left_after(system
     ]
     assert systemd.calls == [*ending, *ending]
     assert "X" not in systemd.environment
+    assert not _hook.is_left("shop", context.root)
+
+
+def test_a_command_that_runs_can_be_found_by_the_next_run(context, monkeypatch):
+    found = []
+
+    def look(*_):
+        found.append(_hook.is_left("shop", context.root))
+        return 0, b""
+
+    monkeypatch.setattr(_hook, "_execute", look)
+    monkeypatch.setattr(_hook, "_outcome", lambda *_: None)
+    _hook.run("true", context)
+    assert found == [True]
 
 
 def test_an_interrupted_command_is_ended(systemd, context, monkeypatch):

@@ -40,6 +40,7 @@ class Host:
         self.users = set()
         self.built = []
         self.ran = []
+        self.left = False
         self.cleared = []
         self.hook = lambda _code: None
         self.warnings = []
@@ -87,7 +88,8 @@ class Host:
         monkeypatch.setattr(_release_hooks, "give", lambda _path, _app: None)
         monkeypatch.setattr(_release_hooks, "owner", lambda _app: (os.getuid(), os.getgid()))
         monkeypatch.setattr(os, "chown", lambda *_arguments, **_options: None)
-        monkeypatch.setattr(_hook, "clear", lambda app: self.cleared.append(app))
+        monkeypatch.setattr(_hook, "is_left", lambda _app: self.left)
+        monkeypatch.setattr(_hook, "clear", self.clear)
         monkeypatch.setattr(_hook, "run", self.run)
         monkeypatch.setattr(_release_code, "compile_code", lambda _python, _code: None)
         monkeypatch.setattr(_release_virtualenv, "build", self.make_virtualenv)
@@ -99,6 +101,10 @@ class Host:
             (directory / part).mkdir(parents=True)
         (directory / "bin/python").touch()
         (directory / ".complete").touch()
+
+    def clear(self, app):
+        self.left = False
+        self.cleared.append(app)
 
     def run(self, command, context):
         """Stand in for a command: what it does to the code is the test's; it fails where it is false."""
@@ -247,7 +253,18 @@ def test_left_over_of_a_killed_build_is_no_obstacle(host):
     (release / "code/half").touch()
     assert host.deploy()["changed"]
     assert [path.name for path in (release / "code").iterdir()] == ["app"]
-    assert host.cleared == ["shop", "shop"]
+
+
+def test_command_that_a_killed_run_left_is_ended_by_the_next_run(host):
+    host.deploy()
+    host.left = True
+    host.check_mode = True
+    assert release.present(host)["changed"]
+    assert host.left
+    host.check_mode = False
+    assert [step["step"] for step in release.present(host)["steps"]] == ["repair"]
+    assert host.cleared == ["shop"]
+    assert not release.present(host)["changed"]
 
 
 def test_build_writes_into_the_release_that_it_is_for(host):
