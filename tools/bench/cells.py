@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import shutil
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -24,7 +25,7 @@ SLOW_PATH = "/sleep/5"
 
 BEGIN = "operation | Begin"
 PAUSE = 2  # seconds between two changes, which count as steady
-LEAD = 4  # seconds of load before the first change
+LEAD = 4  # seconds of load before the first change, and after the last one
 AFTER = 1.0  # seconds after a swap that still count as its own
 SLOT = 0.1  # seconds a point of the picture stands for
 
@@ -192,8 +193,9 @@ def measure(cell: Cell, rounds: int) -> Row:
     changes = list(operations(cell, rounds))
     generator.start()
     try:
-        host.run(f"sleep {LEAD}")
+        time.sleep(LEAD)
         tasks = host.play("operations", {"bench_operations": changes, "bench_pause": PAUSE})
+        time.sleep(LEAD)
     finally:
         counted = generator.stop()
     runs, swaps = windows(tasks, [change["kind"] for change in changes])

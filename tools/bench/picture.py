@@ -10,7 +10,7 @@ from tools.bench.cells import Row
 
 PANEL_WIDTH, PANEL_HEIGHT = 330, 120
 COLUMNS = 4
-MARGIN = 36
+MARGIN = 44
 HEADER = 58
 LEAST_MS, MOST_MS = 1, 10_000
 STYLE = (
@@ -22,7 +22,8 @@ STYLE = (
 def draw(rows: Sequence[Row], caption: str) -> str:
     """Return an SVG with a panel for each row, on one scale: milliseconds, logarithmic."""
     lines = math.ceil(len(rows) / COLUMNS)
-    width = COLUMNS * (PANEL_WIDTH + MARGIN) + MARGIN
+    # No narrower than its title.
+    width = max(min(len(rows), COLUMNS), 2) * (PANEL_WIDTH + MARGIN) + MARGIN
     height = HEADER + lines * (PANEL_HEIGHT + 2 * MARGIN)
     panels = []
     for number, row in enumerate(rows):
