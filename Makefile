@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 python := .venv/bin/python
 ready := .venv/.ready .ansible/.ready
 
-.PHONY: help setup demo demo-down test molecule bench lint format unit lock engine-down clean
+.PHONY: help setup demo demo-down test matrix molecule bench lint format unit lock engine-down clean
 
 help: ## Explain every target
 	@echo "Targets (PYTHON=… takes another interpreter to make the virtualenv with):"
@@ -39,6 +39,9 @@ demo-down: $(ready) ## Remove the demo's container
 
 test: $(ready) ## Lint, unit tests and all Molecule scenarios (S=default: that scenario alone; KEEP=1: its hosts stay)
 	@$(python) -m tools.check $(S)
+
+matrix: $(ready) ## The scenarios' wide sets, for hours: each fault at every event, every task of the play (S=faults)
+	@$(python) -m tools.matrix $(S)
 
 molecule: $(ready) ## One Molecule command, to work on a scenario: S=default C=converge (verify, login, destroy …)
 	@$(python) -m tools.scenarios $(or $(S),default) $(or $(C),test)

@@ -151,18 +151,15 @@ class Host:
         environment: Mapping[str, str] | None = None,
     ) -> Run:
         """Run a playbook against this host with extra variables; options go to ansible-playbook."""
-        extra = self.folder / f"{self.name}-extra.json"
-        extra.write_text(json.dumps(variables))
-        command = ["ansible-playbook", "-i", str(self.inventory_file()), "-e", f"@{extra}"]
         began = time.monotonic()
         done = subprocess.run(
-            [*command, *options, str(playbook)],
+            self.command(variables, *options, playbook=playbook),
             check=False,
             capture_output=True,
             text=True,
             cwd=cwd,
             timeout=RUN_SECONDS,
-            env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", **(environment or {})},
+            env=run_environment(environment),
         )
         seconds = time.monotonic() - began
         start = done.stdout.find("{")
@@ -171,6 +168,18 @@ class Host:
         except json.JSONDecodeError:
             report = {}
         return Run(done.returncode, report, done.stdout + done.stderr, seconds)
+
+    def command(
+        self,
+        variables: Mapping[str, Any],
+        *options: str,
+        playbook: str | Path = ROOT / "playbooks/site.yml",
+    ) -> list[str]:
+        """Return the command by which a playbook is run against this host with extra variables."""
+        extra = self.folder / f"{self.name}-extra.json"
+        extra.write_text(json.dumps(variables))
+        inventory = str(self.inventory_file())
+        return ["ansible-playbook", "-i", inventory, "-e", f"@{extra}", *options, str(playbook)]
 
     def deploy(self, apps: list[dict[str, Any]], *options: str, **variables: Any) -> Run:
         """Run site.yml with this manifest."""
@@ -257,6 +266,11 @@ def deploy_together(
         cwd=ROOT,
         timeout=RUN_SECONDS,
     )
+
+
+def run_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a run whose report is read."""
+    return {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", **(more or {})}
 
 
 def read_hey(output: str) -> Load:

@@ -1,0 +1,54 @@
+"""The two apps, the host that suffers, and the table of what it came to."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import faults
+import harness
+import pytest
+from operations import KEEP, Operations
+
+pytest_plugins = ["pair"]
+
+ROWS = pytest.StashKey[list[faults.Row]]()
+WIDE = bool(os.environ.get("WIDE"))  # `make matrix`: every point on every host
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the table."""
+    config.stash[ROWS] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table and keep it."""
+    text = faults.table(config.stash[ROWS])
+    terminalreporter.section("faults")
+    terminalreporter.write_line(text)
+    folder = harness.ROOT / ".cache/tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"faults{'-wide' if WIDE else ''}.txt").write_text(f"{text}\n")
+
+
+@pytest.fixture
+def rows(request: pytest.FixtureRequest) -> list[faults.Row]:
+    """The table's rows."""
+    return request.config.stash[ROWS]
+
+
+@pytest.fixture(scope="session")
+def site(host: harness.Host, pair: object) -> faults.Site:
+    """The host with both apps, to be hit."""
+    assert pair
+    return faults.Site(host)
+
+
+@pytest.fixture(scope="session")
+def operations(pair: Any, site: faults.Site) -> Operations:
+    """The operations, on a host that has as many instances and releases as it will keep."""
+    operations = Operations(pair)
+    release = operations.release()
+    for _ in range(KEEP + 1):
+        site.run(release.playbook, release.change()).succeeded()
+    return operations

@@ -1,0 +1,63 @@
+"""A run that is killed at an event leaves a site that answers, and a host that the next run mends."""
+
+from __future__ import annotations
+
+import os
+
+import faults
+import harness
+import pytest
+
+WIDE = bool(os.environ.get("WIDE"))
+
+# What `make test` hits, at the last event of these steps, or of all; each host in turn. `make matrix`
+# hits every event of every operation on every host; the host itself at each step.
+ALL: set[str] = set()
+NARROW = {
+    "kill_module": {
+        "swap": ALL,
+        "repair": ALL,
+        "move": ALL,
+        "front": ALL,
+        "refront": {"write_mark"},
+        "release": {"pip", "build_release", "pruned"},
+    },
+    "end_module": {"swap": {"rehearse", "commit"}},
+    "kill_controller": {"swap": {"start", "commit"}, "front": {"commit"}},
+    "kill_host": {"swap": {"commit"}, "front": {"commit"}},
+}
+OPERATIONS = ("swap", "repair", "reread", "front", "refront", "release", "move", "absent", "first")
+DISRUPTIVE = ("move", "absent", "first")
+
+
+def points(fault: str, name: str, events: list[faults.Event], host: harness.Host) -> list[faults.Event]:
+    """Return the events at which an operation is hit on a host."""
+    last = faults.last_of_each_step(events)
+    if WIDE:
+        # What Nginx is to judge is a copy: half of it is as good as another half.
+        counted = [event for event in events if event.step != "judge" or event in last]
+        return last if fault == "kill_host" else counted
+    wanted = NARROW[fault][name]
+    chosen = [event for event in last if wanted is ALL or event.step in wanted]
+    hosts = harness.host_names()
+    shift = list(NARROW).index(fault)
+    return [event for at, event in enumerate(chosen, shift) if hosts[at % len(hosts)] == host.name]
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [(fault, name) for fault, narrow in NARROW.items() for name in (OPERATIONS if WIDE else narrow)],
+)
+def test_next_run_converges_after(fault, name, site, operations, rows):
+    operation = operations.get(name)
+    traced = operations.traced(site, name)
+    site.start_asking(operation.asked)
+    hits = [
+        faults.hit(site, operation, fault, event, traced.reference)
+        for event in points(fault, name, traced.events, site.host)
+    ]
+    rows += hits
+    site.stop_asking()
+    if name in DISRUPTIVE:
+        operations.restore(site)
+    assert [row for row in hits if not row.good] == []

@@ -1,0 +1,137 @@
+"""What is done to the two apps of a scenario while a fault is about."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from typing import Any
+
+import faults
+import harness
+
+PLAYS = harness.ROOT / "molecule/faults/plays"
+FRONT = harness.ROOT / "playbooks/_front.yml"
+KEEP = 2  # so that each swap drops an instance, and each build makes a release go
+REQUIREMENTS = itertools.cycle(f"idna==3.{number}\n" for number in (10, 9, 8, 7))
+
+
+@dataclasses.dataclass(frozen=True)
+class Traced:
+    """The events of an operation that count, and what is on the host after it."""
+
+    events: list[faults.Event]
+    reference: list[str]
+
+
+class Operations:
+    """What is done to a pair of apps, and with which events. Each change is a new one."""
+
+    def __init__(self, pair: Any) -> None:
+        self.pair = pair
+        self.number = int(time.time())  # a host that is kept for a second round knows none of them
+        self.known: dict[str, Traced] = {}
+
+    def get(self, name: str) -> faults.Operation:
+        """Return an operation by its name."""
+        operation: faults.Operation = getattr(self, name)()
+        return operation
+
+    def traced(self, site: faults.Site, name: str) -> Traced:
+        """Return what an operation does when nothing hits it; it is found out once."""
+        if name not in self.known:
+            operation = self.get(name)
+            events = site.trace(operation)
+            counted = [event for event in events if operation.step in ("", event.step)]
+            self.known[name] = Traced(counted, site.picture())
+        return self.known[name]
+
+    def restore(self, site: faults.Site) -> None:
+        """Give alpha as many instances as it keeps."""
+        for _ in range(KEEP):
+            site.run(PLAYS / "gunicorn.yml", self.alpha()).succeeded()
+
+    def alpha(self, **keys: Any) -> faults.Variables:
+        """Return alpha alone, with a new environment; beta stays as it is."""
+        self.number += 1
+        env = {"GREETING": f"number {self.number}"}
+        return {"python_apps": [self.pair.alpha(env=env, keep_releases=KEEP, **keys)]}
+
+    def both(self) -> faults.Variables:
+        """Return both apps, with a new front of alpha."""
+        self.number += 1
+        front = {"domains": ["alpha.test"], "max_body_size": f"{self.number}k"}
+        return {"python_apps": [self.pair.alpha(nginx=front), self.pair.beta()]}
+
+    def swap(self) -> faults.Operation:
+        """An instance with another environment takes over."""
+        return faults.Operation("swap", "_instance_swap", PLAYS / "gunicorn.yml", self.alpha)
+
+    def repair(self) -> faults.Operation:
+        """A swap is done anew that was killed with its rehearsal running."""
+        return self._after_a_kill("repair", self.swap(), "rehearse", "Popen systemctl stop", "repair")
+
+    def reread(self) -> faults.Operation:
+        """A swap is done to its end that was killed before systemd had read the record."""
+        return self._after_a_kill("reread", self.swap(), "commit", "Popen systemctl daemon-reload")
+
+    def move(self) -> faults.Operation:
+        """An app listens elsewhere, and where it did no more."""
+
+        def back(site: faults.Site, _variables: faults.Variables) -> None:
+            site.run(PLAYS / "gunicorn.yml", self.alpha(listen="127.0.0.1:8123")).succeeded()
+
+        # Nginx asks at the unix socket all the time.
+        return faults.Operation(
+            "move", "_instance_swap", PLAYS / "gunicorn.yml", self.alpha, back, "beta.test", "settle"
+        )
+
+    def first(self) -> faults.Operation:
+        """An app gets its first instance."""
+
+        def remove(site: faults.Site, _variables: faults.Variables) -> None:
+            site.run(PLAYS / "gunicorn.yml", self.gone()).succeeded()
+
+        swap = self.swap()
+        return faults.Operation("first", swap.library, swap.playbook, self.alpha, remove, "beta.test")
+
+    def absent(self) -> faults.Operation:
+        """An app's instances are removed."""
+
+        def deploy(site: faults.Site, _variables: faults.Variables) -> None:
+            site.run(PLAYS / "gunicorn.yml", self.alpha()).succeeded()
+
+        swap = self.swap()
+        return faults.Operation("absent", swap.library, swap.playbook, self.gone, deploy, "beta.test")
+
+    def gone(self) -> faults.Variables:
+        """Return alpha as an app that is to be absent."""
+        return {"python_apps": [{"name": "alpha", "state": "absent"}]}
+
+    def front(self) -> faults.Operation:
+        """Nginx takes up another configuration."""
+        return faults.Operation("front", "_nginx_transaction", FRONT, self.both)
+
+    def refront(self) -> faults.Operation:
+        """Nginx takes up a configuration that is on the disk, as a run was killed before the reload."""
+        return self._after_a_kill("refront", self.front(), "reload", "Popen systemctl reload")
+
+    def release(self) -> faults.Operation:
+        """A release with other code and other requirements is built, swapped in, and an old one pruned."""
+
+        def change() -> faults.Variables:
+            return self.alpha(text=f"release {self.number}", requirements=next(REQUIREMENTS))
+
+        return faults.Operation("release", "_release_build", PLAYS / "release.yml", change)
+
+    def _after_a_kill(
+        self, name: str, killed: faults.Operation, step: str, what: str, counted: str = ""
+    ) -> faults.Operation:
+        def kill(site: faults.Site, variables: faults.Variables) -> None:
+            events = self.traced(site, killed.name).events
+            event = next(event for event in events if event.step == step and event.what.startswith(what))
+            site.kill_module(killed, variables, event)
+
+        return faults.Operation(
+            name, killed.library, killed.playbook, killed.change, kill, killed.asked, counted
+        )
