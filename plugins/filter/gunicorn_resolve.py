@@ -76,6 +76,9 @@ _value:
         - C(path), C(status) (a list; empty means any below 500), C(timeout) (seconds), C(host),
           C(scheme), C(body) (empty for any), and C(watch) (seconds).
       type: dict
+    notify:
+      description: Commands around a swap, the lists C(before) and C(after).
+      type: dict
     listen:
       description: V(unix), or C(HOST:PORT).
       type: str

@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import _instance, _instance_host
 from ansible_collections.webstack.python.plugins.module_utils._files import now, read_text, write_text
 from ansible_collections.webstack.python.plugins.module_utils._instance_log import Attempt, logged
+from ansible_collections.webstack.python.plugins.module_utils._instance_notify import make_notify
 from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
     closed_up,
     decide,
@@ -105,6 +106,15 @@ class Present:
     def apply(self) -> list[dict[str, Any]]:
         """Carry the plan out and return its steps. Raises Refused, SystemdError or OSError."""
         account = find_account(self.paths.app, self.params["user"])
+        notify = make_notify(
+            self.params,
+            self.params["user"],
+            self.release,
+            self.env,
+            instance=self.wanted.id,
+            previous=self.observed.live,
+            action="deploy",
+        )
         swap = Swap(
             paths=self.paths,
             wanted=self.wanted,
@@ -118,6 +128,7 @@ class Present:
             others=closed_up(self.observed.records, self.wanted.id),
             keep=self.params["keep"],
             secrets=secrets_of(self.env),
+            before=notify.before if notify.commands["before"] else None,
         )
         with logged(self._attempt(), self._hide, self.module.warn):
             if self.plan.swap:
@@ -125,6 +136,8 @@ class Present:
             swap.run(settle=self.params["settle"])
             if self.plan.swap or self.unproven:
                 self._watch(swap)
+        if self.plan.swap:
+            notify.after(self.module.warn)
         return swap.steps
 
     def _watch(self, swap: Swap) -> None:

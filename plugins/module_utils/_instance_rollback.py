@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     recorded_instance,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_log import Attempt, logged
+from ansible_collections.webstack.python.plugins.module_utils._instance_notify import (
+    Notify,
+    make_notify,
+)
 from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
     decide,
     describe_repairs,
@@ -53,7 +57,8 @@ class Again:
         self.paths = paths
         self.target = target
         self.current = Path(self.params["current"]) if self.params["current"] else None
-        self.secrets = secrets_of(decode_environment(target.own.environment))
+        self.env = decode_environment(target.own.environment)
+        self.secrets = secrets_of(self.env)
         module.no_log_values.update(self.secrets)
         self.listen = listen_address(paths, target.sockets[0])
         self.wanted = target.instance(paths)
@@ -61,7 +66,12 @@ class Again:
         self.plan = decide(paths, self.wanted, self.observed, self.listen, self.params["keep"])
 
     def swap(
-        self, record: Mapping[str, Any], held: Sequence[Mapping[str, Any]], *, rehearses: bool = True
+        self,
+        record: Mapping[str, Any],
+        held: Sequence[Mapping[str, Any]],
+        *,
+        before: Callable[[], None] | None = None,
+        rehearses: bool = True,
     ) -> Swap:
         """Return the swap, not yet run. record: its instance.json. held: as held.json is to say."""
         return Swap(
@@ -77,7 +87,22 @@ class Again:
             held=held,
             keep=self.params["keep"],
             secrets=self.secrets,
+            before=before,
             rehearses=rehearses,
+        )
+
+    def notify(self, action: str) -> Notify:
+        """Return the commands around the swap. action: rollback or take-back."""
+        return make_notify(
+            self.params,
+            self.target.user,
+            _instance_host.read_release(
+                Path(str(self.target.record["directory"])), Path(str(self.target.record["virtualenv"]))
+            ),
+            self.env,
+            instance=self.wanted.id,
+            previous=self.observed.live,
+            action=action,
         )
 
     def hide(self, text: str) -> str:
@@ -198,7 +223,12 @@ class RolledBack:
 
     def apply(self) -> list[dict[str, Any]]:
         """Swap the older instance in and return the steps. Raises Refused, SystemdError or OSError."""
-        swap = self.again.swap(record_again(self.again.target, self.params["by"]), self._held_afterwards())
+        notify = self.again.notify("rollback")
+        swap = self.again.swap(
+            record_again(self.again.target, self.params["by"]),
+            self._held_afterwards(),
+            before=notify.before if notify.commands["before"] else None,
+        )
         attempt = Attempt(
             paths=self.paths,
             by=self.params["by"],
@@ -209,6 +239,7 @@ class RolledBack:
         )
         with logged(attempt, self.again.hide, self.module.warn):
             swap.run(settle=False)
+        notify.after(self.module.warn)
         return swap.steps
 
     def _held_afterwards(self) -> list[dict[str, Any]]:

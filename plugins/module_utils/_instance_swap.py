@@ -14,7 +14,7 @@ import os
 import pwd
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,8 @@ class Swap:
     the live instance, None for none. record: what instance.json is to say of the wanted instance.
     others: what it is to say of other instances, by their ids. held: the instances that are not to be
     deployed again, for held.json. keep: how many instances stay. secrets: values that no message may
-    show. rehearses: whether the wanted instance is tried where no visitor sees it. steps: what was
+    show. before: what is done once the rehearsal went well and nothing is switched yet; where it raises,
+    nothing is. rehearses: whether the wanted instance is tried where no visitor sees it. steps: what was
     done, and the seconds it took.
     """
 
@@ -93,6 +94,7 @@ class Swap:
     others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     held: Sequence[Mapping[str, Any]] = ()
     secrets: frozenset[str] = frozenset()
+    before: Callable[[], None] | None = None
     rehearses: bool = True
     steps: list[dict[str, Any]] = field(default_factory=list)
 
@@ -119,6 +121,9 @@ class Swap:
                 if self.rehearses:
                     with self._step("rehearse"):
                         self._rehearse()
+                if self.before is not None:
+                    with self._step("notify"):
+                        self.before()
                 with self._step("start"):
                     self._start()
             except BaseException:

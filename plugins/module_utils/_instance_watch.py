@@ -177,12 +177,14 @@ class Watch:
                 release=str(again.target.record.get("release")),
             )
             # It was live until now, and each second costs visitors: no rehearsal.
+            notify = again.notify("take-back")
             record = record_again(again.target, module.params["by"])
             swap = again.swap(record, read_held(self.paths), rehearses=False)
             with logged(attempt, again.hide, module.warn):
                 swap.run(settle=False)
         except (Refused, ValueError, OSError, _systemd.SystemdError) as error:
             raise Unproven(f"{app}: {evidence}\nIt stays live all the same: {error}") from None
+        notify.after(module.warn)
         raise TakenBack(f"{app}: {evidence}\nIt was taken back.")
 
     def _one_before(self, module: AnsibleModule) -> Again:

@@ -173,6 +173,35 @@ options:
         description: The unit that stands for the whole app.
         type: str
         required: true
+  notify:
+    description:
+      - The app's own commands around a swap, run as O(user) in the release that is to be live, with its
+        environment and in its sandbox. They see C(WEBSTACK_APP), C(WEBSTACK_RELEASE), C(WEBSTACK_INSTANCE),
+        C(WEBSTACK_PREVIOUS) (the instance that was live, or nothing) and C(WEBSTACK_ACTION) (C(deploy),
+        C(rollback) or C(take-back)). Each has 60 seconds.
+    type: dict
+    default: {}
+    suboptions:
+      before:
+        description: Run once the rehearsal went well. One that fails refuses the swap.
+        type: list
+        elements: str
+        default: []
+      after:
+        description: Run after the switch, and after the watch. One that fails is a warning.
+        type: list
+        elements: str
+        default: []
+  sandbox:
+    description: The sandbox that O(notify) runs in.
+    type: str
+    choices: [strict, jit, "off"]
+    default: strict
+  writable:
+    description: What O(notify) can write to, paths that exist.
+    type: list
+    elements: path
+    default: []
   keep:
     description: How many instances stay on the host, the live one among them.
     type: int
@@ -302,6 +331,10 @@ HEALTH_OPTIONS: dict[str, Any] = {
     "body": {"type": "str", "default": ""},
     "watch": {"type": "float", "default": 0},
 }
+NOTIFY_OPTIONS: dict[str, Any] = {
+    "before": {"type": "list", "elements": "str", "default": []},
+    "after": {"type": "list", "elements": "str", "default": []},
+}
 FILES = (
     "config",
     "service",
@@ -334,6 +367,9 @@ ARGUMENTS: dict[str, Any] = {
         "type": "dict",
         "options": {name: {"type": "str", "required": True} for name in FILES},
     },
+    "notify": {"type": "dict", "default": {}, "options": NOTIFY_OPTIONS, "apply_defaults": True},
+    "sandbox": {"type": "str", "choices": ["strict", "jit", "off"], "default": "strict"},
+    "writable": {"type": "list", "elements": "path", "default": []},
     "keep": {"type": "int", "default": 5},
     "settle": {"type": "bool", "default": False},
     "by": {"type": "str", "default": ""},

@@ -50,6 +50,8 @@ SHARED_RULES = {
     "health.timeout": Rule("write whole seconds from 1 to 600", _rules.between(1, 600)),
     "health.body": Rule(_rules.USE_BODY, _rules.body_text),
     "health.watch": Rule("write whole seconds from 0 to 3600", _rules.between(0, 3600)),
+    "notify.before": Rule(_rules.USE_COMMANDS, _rules.commands, secret=True),
+    "notify.after": Rule(_rules.USE_COMMANDS, _rules.commands, secret=True),
     "listen": Rule(_rules.USE_LISTEN, _rules.listen),
     "service.memory_max": Rule(_rules.USE_MEMORY, _rules.memory_max),
 }
@@ -89,6 +91,13 @@ class Health(TypedDict):
     watch: int  # seconds for which a new instance is observed once it is live
 
 
+class Notify(TypedDict):
+    """The app's own commands around a swap."""
+
+    before: list[str]
+    after: list[str]
+
+
 class Service(TypedDict):
     """Options of the instance's systemd unit."""
 
@@ -116,6 +125,7 @@ class GunicornApp(TypedDict):
     env: dict[str, str]
     writable_paths: list[str]
     health: Health
+    notify: Notify
     listen: str  # "unix" or host:port
     socket: Socket
     workers: int | Literal["auto"]
@@ -174,7 +184,7 @@ def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
         entry["writable_paths"] = [f"{root}/shared"]
     if "keep_releases" in app:
         entry["keep"] = app["keep_releases"]
-    entry.update({key: app[key] for key in ("listen", "service") if key in app})
+    entry.update({key: app[key] for key in ("listen", "service", "notify") if key in app})
     entry.update(app.get("gunicorn", {}))
     return entry
 
@@ -212,6 +222,7 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornA
         env={key: str(value) for key, value in entry.get("env", {}).items()},
         writable_paths=entry.get("writable_paths", []),
         health=resolve_health(entry.get("health", {})),
+        notify={"before": [], "after": [], **entry.get("notify", {})},
         listen=listen,
         socket=_socket(name, listen),
         workers=server["workers"],

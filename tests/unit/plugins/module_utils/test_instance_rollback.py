@@ -8,8 +8,8 @@ import pwd
 import types
 
 import pytest
+from ansible_collections.webstack.python.plugins.module_utils import _hook, _systemd
 from ansible_collections.webstack.python.plugins.module_utils import _instance_rollback as rollback
-from ansible_collections.webstack.python.plugins.module_utils import _systemd
 from ansible_collections.webstack.python.plugins.module_utils._instance import (
     Paths,
     Release,
@@ -42,11 +42,17 @@ class Host:
         self.paths.key.write_bytes(b"key")
         self.ids: dict[str, str] = {}
         self.swaps: list[Swap] = []
+        self.said: list[tuple[object, ...]] = []  # commands that were run, with their context and kind
 
     def deploy(self, name: str, socket: str = "gunicorn-shop.socket") -> None:
         code, virtualenv = (self.paths.root / "srv" / name / part for part in ("code", "venv"))
-        for folder in (code, virtualenv):
+        for folder in (
+            code,
+            virtualenv / "bin",
+            virtualenv / "lib/python3/site-packages/gunicorn-27.0.1.dist-info",
+        ):
             folder.mkdir(parents=True)
+        (virtualenv / "bin/python").touch()
         release = Release(code, virtualenv, (), "27.0.1", (code,))
         instance = build(
             self.paths, TEXTS, release, {"TOKEN": f"secret-of-{name}"}, {}, [socket], "unix", b"key"
@@ -81,6 +87,9 @@ class Host:
             "keep": 5,
             "by": "ann@ws",
             "health": health,
+            "notify": {"before": ["say before"], "after": ["say after"]},
+            "sandbox": "strict",
+            "writable": [],
             **params,
         }
         module = types.SimpleNamespace(params=given, no_log_values=set(), warned=[], _diff=True)
@@ -100,6 +109,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(_systemd, "show_all", lambda *_: [])
     monkeypatch.setattr(Swap, "run", lambda self, **_: host.swaps.append(self))
     monkeypatch.setattr(os, "fchown", lambda *_: None)
+    monkeypatch.setattr(_hook, "run_all", lambda *given: host.said.append(given))
     return host
 
 
@@ -126,6 +136,21 @@ def test_the_instance_before_the_live_one_is_swapped_in_from_its_files(host):
     (line,) = host.paths.log.read_text().splitlines()
     logged = json.loads(line)
     assert (logged["action"], logged["from"], logged["to"]) == ("rollback", host.ids["r3"], host.ids["r2"])
+
+
+def test_the_apps_own_commands_are_run_around_it_as_the_older_release(host):
+    host.go_back().apply()
+    ((commands, context, kind),) = host.said
+    assert (commands, kind) == (["say after"], "notify.after")
+    assert context.release.directory == host.paths.root / "srv/r2/code"
+    assert context.environment()["TOKEN"] == "secret-of-r2"
+    assert context.more == {
+        "WEBSTACK_INSTANCE": host.ids["r2"],
+        "WEBSTACK_PREVIOUS": host.ids["r3"],
+        "WEBSTACK_ACTION": "rollback",
+    }
+    host.swaps[0].before()
+    assert host.said[1][0] == ["say before"]
 
 
 def test_an_instance_that_was_rolled_back_is_passed_over_unless_it_is_named(host):

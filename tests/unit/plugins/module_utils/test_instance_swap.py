@@ -105,6 +105,7 @@ def swap(
     keep: int = 5,
     others: dict[str, dict[str, str]] | None = None,
     held: tuple[dict[str, str], ...] = (),
+    before: Callable[[], None] | None = None,
     rehearses: bool = True,
 ) -> _instance_swap.Swap:
     """Plan a run, carry it out and return it."""
@@ -128,6 +129,7 @@ def swap(
         },
         others=others or {},
         held=held,
+        before=before,
         rehearses=rehearses,
         keep=keep,
         secrets=frozenset({"hunter2hunter2"}),
@@ -388,6 +390,26 @@ def test_a_refusal_leaves_those_that_are_held(host):
     with pytest.raises(_instance_swap.Refused):
         swap(host)
     assert host.paths.held.exists()
+
+
+def test_what_comes_before_the_switch_comes_between_rehearsal_and_start(host):
+    make_live(host)
+    done = swap(host, before=lambda: host.calls.append("notify"))
+    assert [step["step"] for step in done.steps] == ["rehearse", "notify", "start", "commit", "retire"]
+    started = f"start gunicorn-shop@{NEW}.service [live: {OLD}]"
+    assert host.calls.index(f"ask check-{NEW}.sock") < host.calls.index("notify") < host.calls.index(started)
+
+
+def test_what_fails_before_the_switch_leaves_the_host_as_it_was(host):
+    make_live(host)
+    before = tree(host.paths.root)
+
+    def refuse() -> None:
+        raise _instance_swap.Refused("no")
+
+    with pytest.raises(_instance_swap.Refused):
+        swap(host, before=refuse)
+    assert tree(host.paths.root) == before
 
 
 def test_an_instance_that_was_live_until_now_can_do_without_a_rehearsal(host):

@@ -164,7 +164,10 @@ def host(tmp_path, monkeypatch, unit):
 
     def again(_module, _paths, target):
         swap = types.SimpleNamespace(run=lambda settle: host.swaps.append((target.id, settle)))
-        return types.SimpleNamespace(wanted=target, target=target, hide=str, swap=lambda *_, **__: swap)
+        notify = types.SimpleNamespace(after=lambda _warn: host.swaps.append("notified"))
+        return types.SimpleNamespace(
+            wanted=target, target=target, hide=str, swap=lambda *_, **__: swap, notify=lambda _action: notify
+        )
 
     monkeypatch.setattr(watch, "Again", again)
     monkeypatch.setattr(
@@ -201,7 +204,7 @@ def test_an_instance_that_does_badly_is_taken_back_with_the_evidence(host):
     host.answers = [True, False, False, False]
     with pytest.raises(TakenBack) as taken:
         host.watch()
-    assert host.swaps == [(OLD, False)]
+    assert host.swaps == [(OLD, False), "notified"]
     assert not host.accepted()
     assert str(taken.value) == (
         f"shop: instance {NEW} did badly 0 s into its watch: GET / gave 500, wanted was 200\n"

@@ -181,13 +181,20 @@ def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
     present.env = {"SECRET": "hunter2hunter2"}
     health = {"path": "/", "status": [], "timeout": 1, "host": "h", "scheme": "http", "body": "", "watch": 0}
     present.params = {"health": health, "listen": "unix", "keep": 5, "settle": False, "user": "shop"}
+    present.params |= {
+        "name": "shop",
+        "notify": {"before": [], "after": []},
+        "sandbox": "off",
+        "writable": [],
+    }
     present.module = module()
     present.module.warn = pytest.fail
     present.paths = types.SimpleNamespace(app="shop")
     present.current = None
     present.wanted = types.SimpleNamespace(id="aaaaaaaaaaaa")
-    present.observed = types.SimpleNamespace(records={})
+    present.observed = types.SimpleNamespace(records={}, live=None)
     present.plan = types.SimpleNamespace(swap=False)
+    present.release = None
     monkeypatch.setattr(_instance_present, "find_account", lambda *_: None)
     monkeypatch.setattr(present, "_record", dict)
     assert present.apply() == []

@@ -107,6 +107,7 @@ def test_defaults_fill_what_an_entry_leaves_out():
                 "body": "",
                 "watch": 0,
             },
+            "notify": {"before": [], "after": []},
             "listen": "unix",
             "socket": {
                 "unit": "gunicorn-shop.socket",

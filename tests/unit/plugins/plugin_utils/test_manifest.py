@@ -55,8 +55,8 @@ PREFIX_REMEDY = "write a path that starts and ends with /, such as /static/"
 STATIC_REMEDY = "write URL prefixes to folders of the release, such as /static/: shop/static"
 DOMAINS_REMEDY = "write names without scheme, port and path, such as [shop.example.com]"
 ALL_KEYS = (
-    "name, app, source, requirements, python, env, shared, build, migrate, keep_releases, health, listen, "
-    "gunicorn, service, nginx, state"
+    "name, app, source, requirements, python, env, shared, build, migrate, keep_releases, health, notify, "
+    "listen, gunicorn, service, nginx, state"
 )
 
 
@@ -216,6 +216,16 @@ MISTAKES = [
         'write a list of shell commands, such as ["flask --app shop digest compile"]',
     ),
     (shop(build=["make", " "]), "build: item 1 is empty", "write a command, or remove it"),
+    (
+        shop(notify={"befor": ["true"]}),
+        "notify.befor: unknown key",
+        "did you mean before?",
+    ),
+    (
+        shop(notify={"before": ["true", " "]}),
+        "notify.before: item 1 is empty",
+        "write a command, or remove it",
+    ),
     (
         shop(build=["hunter2\0"], env={}),
         "build: item 0 holds a NUL byte, which no command can",
