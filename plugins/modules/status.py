@@ -33,7 +33,7 @@ options:
         default: present
       health:
         description:
-          - What the app is asked, with the keys C(path), C(status), C(host) and C(scheme) of
+          - What the app is asked, with the keys C(path), C(status), C(body), C(host) and C(scheme) of
             M(webstack.python.instance).
           - Without any, what it was asked when it went live.
         type: dict

@@ -181,13 +181,13 @@ def ask(monkeypatch, paths, answer, named=None, units=RUNNING):
 
 def test_manifest_says_what_an_app_is_asked(monkeypatch, paths):
     named = _status.Named(
-        health={"path": "/healthz", "status": [200, 204], "timeout": 30, "host": "shop.test"}
+        health={"path": "/healthz", "status": [200, 204], "timeout": 30, "host": "shop.test", "body": "ok"}
     )
     health, asked = ask(monkeypatch, paths, _probe.Answer(204, ""), named)
     assert health.pop("seconds") >= 0
     assert health == {"ok": True, "status": 204, "message": ""}
     socket = paths.sockets / f"{LIVE}.sock"
-    wanted = _probe.Health(path="/healthz", statuses=(200, 204), timeout=5, host="shop.test")
+    wanted = _probe.Health(path="/healthz", statuses=(200, 204), timeout=5, host="shop.test", body="ok")
     assert asked == [(socket, wanted, "the process ended")]
 
 

@@ -22,13 +22,13 @@ def test_health_is_asked_as_a_new_release_is_and_no_secret_is_read():
         name="shop",
         env={"KEY": "secret"},
         source={"git": "https://user:token@example.com/shop.git"},
-        health={"path": "/healthz"},
+        health={"path": "/healthz", "body": "ok"},
         nginx={"domains": ["*.example.com"]},
     )
     (request,) = _status.requests([entry], None)
     assert request["name"] == "shop"
     assert request["state"] == "present"
-    expected = {**DEFAULT, "path": "/healthz", "status": [200], "host": "www.example.com"}
+    expected = {**DEFAULT, "path": "/healthz", "status": [200], "host": "www.example.com", "body": "ok"}
     assert {key: request["health"][key] for key in expected} == expected
 
 
