@@ -40,19 +40,28 @@ def write_text(path: Path, text: str, mode: int = 0o644, uid: int = 0, gid: int 
     """
     temporary = _unnamed(path)
     try:
-        with open(temporary, "x", encoding="utf-8", opener=_open_for_us) as handle:
+        with naming(path), open(temporary, "x", encoding="utf-8", opener=_open_for_us) as handle:
             handle.write(text)
             handle.flush()
             os.fchown(handle.fileno(), uid, gid)
             os.fchmod(handle.fileno(), mode)
             os.fsync(handle.fileno())
         os.replace(temporary, path)
-    except BaseException as error:
+    except BaseException:
         _discard(temporary)
-        if isinstance(error, OSError):
-            # A full disk shows at the writing, which knows no name.
-            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError of the block name a file: a full disk shows at the writing, which knows no name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            # No answer of the system, but a library's word on what it has read.
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def replace_link(link: Path, target: str) -> None:

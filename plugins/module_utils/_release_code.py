@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.webstack.python.plugins.module_utils._files import naming
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import ReleaseError
 
 
@@ -63,7 +64,7 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
     if content is None:
         raise ReleaseError(f"the source's {member.name} cannot be read")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with content, os.fdopen(os.open(path, flags, 0o600), "wb") as handle:
+    with naming(path), content, os.fdopen(os.open(path, flags, 0o600), "wb") as handle:
         shutil.copyfileobj(content, handle)
         os.fchmod(handle.fileno(), 0o755 if member.mode & stat.S_IXUSR else 0o644)
     # Nginx makes Last-Modified and ETag of it: an unchanged stylesheet stays cached.

@@ -37,6 +37,11 @@ def test_full_disk_is_reported_with_the_file_and_leaves_the_old_one(tmp_path, mo
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_word_of_a_library_is_left_as_it_is(tmp_path):
+    with pytest.raises(OSError, match=r"^not a gzipped file$"), _files.naming(tmp_path):
+        raise OSError("not a gzipped file")
+
+
 def test_file_has_the_wanted_mode_whatever_the_umask(tmp_path):
     path = tmp_path / "file"
     previous = os.umask(0o077)

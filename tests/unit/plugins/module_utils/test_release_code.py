@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -72,6 +73,15 @@ def test_link_that_leaves_the_folder_is_refused(unpack, target):
 def test_links_that_only_together_leave_the_folder_are_refused(unpack):
     with pytest.raises(ReleaseError, match="leaves the source"):
         unpack(member("b/x"), link("b/up", ".."), link("a", "b/up/../outside"))
+
+
+def test_full_disk_is_reported_with_the_file(unpack, monkeypatch, tmp_path):
+    def full(*_given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_release_code.shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/code/bin/b'"):
+        unpack(member("bin/b"))
 
 
 def test_nothing_is_written_through_a_link(unpack, tmp_path):
