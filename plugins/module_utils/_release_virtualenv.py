@@ -30,6 +30,8 @@ DEFAULT_INDEX = "uv's own default"
 # The kinds whose versions are all said, or that have none.
 LOCKED = ("uv.lock", "pylock.toml", "none")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Else the uv of a run that is killed would write on in what the next run makes anew.
+_NO_LONGER_THAN_US = ("setpriv", "--pdeathsig", "KILL")
 _SHOWN_LINES = 25
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PROBE = (
@@ -117,22 +119,19 @@ class Uv:
 
         Raises ReleaseError with uv's own last lines.
         """
-        try:
-            done = subprocess.run(
-                (self.binary, *command),
-                check=False,
-                cwd=directory,
-                env={**self.environment(virtualenv), **(more or {})},
-                input=typed,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except FileNotFoundError:
-            raise ReleaseError(
-                f"{self.binary} is not there; run the role python_app, which installs uv"
-            ) from None
+        if not os.access(self.binary, os.X_OK):
+            raise ReleaseError(f"{self.binary} is not there; run the role python_app, which installs uv")
+        done = subprocess.run(
+            (*_NO_LONGER_THAN_US, self.binary, *command),
+            check=False,
+            cwd=directory,
+            env={**self.environment(virtualenv), **(more or {})},
+            input=typed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
         if done.returncode != 0:
             lines = _COLOURS.sub("", done.stdout).rstrip().splitlines()[-_SHOWN_LINES:]
             said = conceal("\n".join(lines), *passwords(self.index_url))

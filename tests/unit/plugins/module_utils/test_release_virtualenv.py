@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _release_virtualenv
@@ -240,3 +243,40 @@ def test_what_is_not_from_an_index_is_no_version_for_others(tmp_path):
         (packages / f"{name}.dist-info").mkdir(parents=True)
     (packages / "kit-1.0.dist-info/direct_url.json").touch()
     assert _release_virtualenv.installed(tmp_path) == ["flask==3.1.3", "zope_interface==7.2"]
+
+
+RUN = """
+import pathlib, sys
+from ansible_collections.webstack.python.plugins.module_utils._release_virtualenv import Uv
+Uv(sys.argv[1], "", (), True).run(pathlib.Path("/venv"), "venv")
+"""
+
+
+def test_uv_ends_with_the_run_that_is_killed(tmp_path):
+    binary = tmp_path / "uv"
+    binary.write_text(
+        f"#!/bin/sh\necho $$ > {tmp_path}/part && mv {tmp_path}/part {tmp_path}/pid\nexec sleep 60\n"
+    )
+    binary.chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", RUN, str(binary)], env=environment) as process:
+        wait_for((tmp_path / "pid").exists)
+        process.kill()
+    uv = Path("/proc") / (tmp_path / "pid").read_text().strip()
+    wait_for(lambda: not runs(uv))
+
+
+def runs(process):
+    """Tell whether a process does anything; one that waits for its parent's notice has no command line."""
+    try:
+        return bool((process / "cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def wait_for(condition):
+    """Return once a condition holds; it has ten seconds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
