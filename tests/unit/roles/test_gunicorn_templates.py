@@ -161,9 +161,24 @@ def test_only_a_proxy_names_the_client(peer, allowed, seen, monkeypatch):
 
 def test_an_app_without_werkzeug_is_left_as_it_is(monkeypatch):
     monkeypatch.setitem(sys.modules, "werkzeug.middleware.proxy_fix", None)
-    worker = types.SimpleNamespace(wsgi="untouched")
+    assert config()["behind_proxy"]("untouched") == "untouched"
+
+
+@pytest.mark.parametrize(
+    ("kind", "buffering"), [("text/event-stream; charset=utf-8", ["no"]), ("text/html", [])]
+)
+def test_a_stream_of_events_is_not_buffered(kind, buffering, monkeypatch):
+    monkeypatch.setitem(sys.modules, "werkzeug.middleware.proxy_fix", None)
+    started = []
+
+    def app(_environ, start_response):
+        return start_response("200 OK", [("Content-Type", kind)])
+
+    cfg = types.SimpleNamespace(forwarded_allow_ips=["*"])
+    worker = types.SimpleNamespace(wsgi=app, cfg=cfg)
     config()["post_worker_init"](worker)
-    assert worker.wsgi == "untouched"
+    worker.wsgi({}, lambda _status, headers: started.extend(headers))
+    assert [value for name, value in started if name == "X-Accel-Buffering"] == buffering
 
 
 @pytest.mark.parametrize(("peer", "trusted"), [("", True), ("10.0.0.5", True), ("10.0.1.5", False)])
