@@ -23,19 +23,34 @@ description:
     C(__KEEPALIVE__).
 options:
   name:
-    description: The app's name.
+    description: The app's name; needed for every state but V(compared).
     type: str
-    required: true
+  apps:
+    description:
+      - Entries as P(webstack.python.gunicorn_resolve#filter) gives them. The controller fills in the other
+        options from them, and renders O(files) by O(templates).
+      - With O(state=present) it is one, with O(state=compared) any number.
+    type: list
+    elements: dict
+    default: []
+  templates:
+    description:
+      - The templates of O(files), by the files' names. In a template, C(app) is the entry, and C(check)
+        tells whether the file is one of the rehearsal.
+    type: dict
+    default: {}
   state:
     description:
       - V(present) makes the instance that the other options describe the live one, unless it was
         rolled back; see O(force).
+      - V(compared) changes nothing. It tells in one call for which of many apps V(present) has something
+        to do.
       - V(rolled_back) makes an instance that was live before the live one again, from its own files; see
         O(to). Where the public sockets are others than they were, or with O(environment=current), what
         is swapped in is a copy of it with an id of its own.
       - V(absent) removes all that the app's instances have on the host.
     type: str
-    choices: [present, rolled_back, absent]
+    choices: [present, compared, rolled_back, absent]
     default: present
   to:
     description:
@@ -69,7 +84,7 @@ options:
   planned:
     description:
       - The release that a check-mode run would have built, with C(directory), C(virtualenv) and
-        C(id). Only check mode reads it.
+        C(id). A run that is none must find it where O(directory) leads. With O(apps), by the apps' names.
     type: dict
     default: {}
   listen:
@@ -294,6 +309,16 @@ repaired:
   returned: always
   type: list
   elements: str
+waiting:
+  description: The apps that are as they should be, but for public sockets that wait for O(settle).
+  returned: when O(state=compared)
+  type: list
+  elements: str
+differing:
+  description: The apps for which O(state=present) has something to do, or something to refuse.
+  returned: when O(state=compared)
+  type: list
+  elements: str
 steps:
   description: What was done, with the C(seconds) that each C(step) took.
   returned: always
@@ -309,79 +334,24 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import _instance, _instance_host, _systemd
 from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, read_text
 from ansible_collections.webstack.python.plugins.module_utils._instance_absent import remove
+from ansible_collections.webstack.python.plugins.module_utils._instance_compared import compare
+from ansible_collections.webstack.python.plugins.module_utils._instance_options import ARGUMENTS, REQUIRED_IF
 from ansible_collections.webstack.python.plugins.module_utils._instance_present import Present
 from ansible_collections.webstack.python.plugins.module_utils._instance_rollback import (
     Kept,
     RolledBack,
     keep_live,
 )
-from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
+from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import (
+    hide_environment,
+    mask,
+    secrets_of,
+)
 from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, Unproven
 from ansible_collections.webstack.python.plugins.module_utils._signals import (
     Terminated,
     raise_terminated,
 )
-
-HEALTH_OPTIONS: dict[str, Any] = {
-    "path": {"type": "str", "default": "/"},
-    "status": {"type": "list", "elements": "int", "default": []},
-    "timeout": {"type": "float", "default": 30},
-    "host": {"type": "str", "default": "localhost"},
-    "scheme": {"type": "str", "default": "http"},
-    "body": {"type": "str", "default": ""},
-    "watch": {"type": "float", "default": 0},
-}
-NOTIFY_OPTIONS: dict[str, Any] = {
-    "before": {"type": "list", "elements": "str", "default": []},
-    "after": {"type": "list", "elements": "str", "default": []},
-}
-FILES = (
-    "config",
-    "service",
-    "socket",
-    "check_service",
-    "check_socket",
-    "public_socket",
-    "handle",
-    "target",
-)
-ARGUMENTS: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "rolled_back", "absent"], "default": "present"},
-    "to": {"type": "str", "default": ""},
-    "environment": {"type": "str", "choices": ["recorded", "current"], "default": "recorded"},
-    "force": {"type": "bool", "default": False},
-    "user": {"type": "str"},
-    "directory": {"type": "path"},
-    "virtualenv": {"type": "path"},
-    "current": {"type": "path"},
-    "planned": {"type": "dict", "default": {}},
-    "listen": {"type": "str", "default": "unix"},
-    "env": {"type": "dict", "default": {}, "no_log": True},
-    "workers": {"type": "str", "default": "auto"},
-    "worker_class": {"type": "str", "choices": ["gthread", "sync", "gevent", "asgi"], "default": "gthread"},
-    "memory_max": {"type": "str", "default": ""},
-    "settings": {"type": "dict", "default": {}},
-    "health": {"type": "dict", "default": {}, "options": HEALTH_OPTIONS, "apply_defaults": True},
-    "files": {
-        "type": "dict",
-        "options": {name: {"type": "str", "required": True} for name in FILES},
-    },
-    "notify": {"type": "dict", "default": {}, "options": NOTIFY_OPTIONS, "apply_defaults": True},
-    "sandbox": {"type": "str", "choices": ["strict", "jit", "off"], "default": "strict"},
-    "writable": {"type": "list", "elements": "path", "default": []},
-    "keep": {"type": "int", "default": 5},
-    "settle": {"type": "bool", "default": False},
-    "by": {"type": "str", "default": ""},
-}
-
-
-def hide_environment(module: AnsibleModule) -> dict[str, str]:
-    """Take the environment out of all that the module will show, and return it."""
-    env = {name: str(value) for name, value in module.params["env"].items()}
-    module.params["env"] = dict.fromkeys(env, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
-    module.no_log_values = set(secrets_of(env))
-    return env
 
 
 def refuse_foreign_units(paths: _instance.Paths) -> None:
@@ -439,10 +409,13 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
-        required_if=[("state", "present", ["user", "directory", "virtualenv", "files"])],
+        required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
-    env = hide_environment(module)
+    if module.params["state"] == "compared":
+        module.exit_json(**compare(module))
+    env = hide_environment(module.params)
+    module.no_log_values = set(secrets_of(env))
     raise_terminated()
     paths = _instance.Paths(module.params["name"])
     try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
+from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import (
+    hide_environment,
+    mask,
+    secrets_of,
+)
 
 
 def test_each_line_of_a_value_may_be_a_secret():
@@ -13,3 +17,11 @@ def test_each_line_of_a_value_may_be_a_secret():
 def test_a_value_is_hidden_whole_before_its_lines():
     secrets = secrets_of({"KEY": "first line\nend"})
     assert mask("<first line\nend> <    first line>", secrets) == "<********> <    ********>"
+
+
+def test_the_environment_leaves_nothing_in_what_is_shown():
+    params = {"env": {"SECRET": "hunter2hunter2", "DEBUG": "1", "COUNT": 3}}
+    env = hide_environment(params)
+    assert env == {"SECRET": "hunter2hunter2", "DEBUG": "1", "COUNT": "3"}
+    assert set(params["env"]) == set(env)
+    assert "hunter2" not in str(params)

@@ -7,27 +7,18 @@ import types
 
 import pytest
 import yaml
-from ansible_collections.webstack.python.plugins.module_utils import _instance, _instance_present, _systemd
+from ansible_collections.webstack.python.plugins.module_utils import (
+    _instance,
+    _instance_options,
+    _instance_present,
+    _systemd,
+)
 from ansible_collections.webstack.python.plugins.module_utils._instance import Paths, live_record
 from ansible_collections.webstack.python.plugins.modules import instance
 
 
 def module(**params):
     return types.SimpleNamespace(params=params, no_log_values=set())
-
-
-def test_the_environment_leaves_nothing_in_what_is_shown():
-    shown = module(env={"SECRET": "hunter2hunter2", "DEBUG": "1", "COUNT": 3})
-    env = instance.hide_environment(shown)
-    assert env == {"SECRET": "hunter2hunter2", "DEBUG": "1", "COUNT": "3"}
-    assert set(shown.params["env"]) == set(env)
-    assert "hunter2" not in str(shown.params)
-
-
-def test_only_values_that_can_be_secrets_are_blotted_out_of_messages():
-    shown = module(env={"SECRET": "hunter2hunter2", "DEBUG": "1"})
-    instance.hide_environment(shown)
-    assert shown.no_log_values == {"hunter2hunter2"}
 
 
 def test_the_hosts_key_is_made_once_and_for_root_alone(tmp_path, monkeypatch):
@@ -69,7 +60,7 @@ def test_check_mode_shows_of_a_pending_code_change_only_the_release(tmp_path, mo
     (srv / "venv/lib/python3.11/site-packages/gunicorn-27.0.1.dist-info").mkdir(parents=True)
     monkeypatch.setattr(_instance, "Paths", lambda _: paths)
     monkeypatch.setattr(_systemd, "show_all", lambda *_: [])
-    texts = dict.fromkeys(instance.FILES, "")
+    texts = dict.fromkeys(_instance_options.FILES, "")
     texts["config"] = "keepalive = __KEEPALIVE__\n"
     texts["service"] = (
         "Environment=WEBSTACK_RELEASE=__RELEASE__\n"
@@ -122,12 +113,6 @@ def test_a_pointer_that_leads_elsewhere_by_now_is_refused(tmp_path):
         f"shop: {pointer} leads to {tmp_path}/other by now, but this run has built {tmp_path}/built: "
         "another run came between; run again, so that one of them has the last word"
     )
-
-
-def test_a_line_of_a_secret_is_blotted_out_of_messages():
-    shown = module(env={"KEY": "-----BEGIN\nc2VjcmV0c2VjcmV0\n"})
-    instance.hide_environment(shown)
-    assert "c2VjcmV0c2VjcmV0" in shown.no_log_values
 
 
 @pytest.fixture
@@ -187,7 +172,7 @@ def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
         "sandbox": "off",
         "writable": [],
     }
-    present.module = module()
+    present.module = types.SimpleNamespace()
     present.module.warn = pytest.fail
     present.paths = types.SimpleNamespace(app="shop")
     present.current = None
@@ -206,4 +191,4 @@ def test_the_documentation_and_the_arguments_name_the_same_options():
         return {name: names(option.get(key) or {}, key) for name, option in spec.items()}
 
     documented = yaml.safe_load(instance.DOCUMENTATION)["options"]
-    assert names(documented, "suboptions") == names(instance.ARGUMENTS, "options")
+    assert names(documented, "suboptions") == names(_instance_options.ARGUMENTS, "options")
