@@ -39,9 +39,7 @@ def points(fault: str, name: str, events: list[faults.Event], host: harness.Host
         return last if fault == "kill_host" else counted
     wanted = NARROW[fault][name]
     chosen = [event for event in last if wanted is ALL or event.step in wanted]
-    hosts = harness.host_names()
-    shift = list(NARROW).index(fault)
-    return [event for at, event in enumerate(chosen, shift) if hosts[at % len(hosts)] == host.name]
+    return faults.in_turn(chosen, host, list(NARROW).index(fault))
 
 
 @pytest.mark.parametrize(
