@@ -159,14 +159,14 @@ def test_what_a_server_says_of_the_credentials_is_not_shown(forge, tmp_path):
     assert "remote: bad: Basic *** ***" in str(caught.value)
 
 
-def test_token_does_not_follow_a_redirect_to_another_server(forge, tmp_path, loopback):
-    other = loopback()
-    place = f"https://127.0.0.1:{other.port}/shop/.git/info/refs?service=git-upload-pack"
-    forge.server.redirects["/shop/.git/info/refs"] = place
-    forge.server.answer = forge.server.answer_file
-    other.expected = "Basic of another"
+def test_token_does_not_follow_a_redirect_to_another_server(tmp_path, loopback):
+    server, other = loopback(), loopback(user="bob", password="of another")
+    path = "/shop/.git/info/refs"
+    server.redirects[path] = f"https://127.0.0.1:{other.port}{path}?service=git-upload-pack"
+    url = f"https://127.0.0.1:{server.port}/shop/.git"
+    source = Repository(url, tmp_path / "cache", str(server.certificate), token=TOKEN)
     with pytest.raises(SourceError):
-        collect(repository(forge, tmp_path, token=TOKEN))
+        collect(source)
     assert other.authorizations
     assert set(other.authorizations) == {None}
 
