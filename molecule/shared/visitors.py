@@ -41,7 +41,7 @@ def events():
 
 
 def chat():
-    """Hold a WebSocket until a frame comes, and answer that of closing."""
+    """Hold a WebSocket until a frame of closing comes, and answer that."""
     connection = socket.create_connection(("127.0.0.1", 80), timeout=120)
     key = base64.b64encode(os.urandom(16)).decode()
     connection.sendall(
@@ -53,7 +53,11 @@ def chat():
     while stream.readline() != b"\r\n":
         pass
     served.wait()
-    frame = stream.read(4)
+    frame = stream.read(2)
+    while frame[:1] == b"\x81":
+        stream.read(frame[1])
+        frame = stream.read(2)
+    frame += stream.read(2)
     connection.sendall(b"\x88\x82" + bytes(4) + frame[2:])
     rest = stream.read()
     ends["chat"] = [status.decode().split()[1], frame.hex(), rest.hex(), time.time()]

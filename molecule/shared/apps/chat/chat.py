@@ -1,6 +1,7 @@
 """An ASGI app for the tests: answers, after a while too, streams of events, and WebSockets."""
 
 import asyncio
+import contextlib
 import json
 import os
 
@@ -12,8 +13,10 @@ async def app(scope, receive, send):
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
+        ticking = asyncio.create_task(tick(send))
         while (await receive())["type"] != "websocket.disconnect":
             pass
+        ticking.cancel()
         return
     length, more = 0, True
     while more:
@@ -35,6 +38,14 @@ async def app(scope, receive, send):
         "scheme": scope["scheme"],
     }
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+
+async def tick(send):
+    """Send a word now and then: Nginx closes a WebSocket on which nothing comes for a minute."""
+    with contextlib.suppress(OSError):
+        while True:
+            await send({"type": "websocket.send", "text": "tick"})
+            await asyncio.sleep(0.2)
 
 
 async def start(send, kind):
