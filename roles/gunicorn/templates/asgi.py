@@ -101,6 +101,8 @@ class Front:
 
         async def answer(message):
             nonlocal goodbye
+            if goodbye and self.stopping.is_set():
+                return  # Nothing may follow the frame of closing.
             await send(message)
             if message["type"] == "websocket.accept":
                 goodbye = asyncio.create_task(self.say_goodbye(send))

@@ -52,6 +52,8 @@ class App:
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.accept"})
+            await self.go_on.wait()
+            await send({"type": "websocket.send", "text": "late"})
             self.gone = (await receive())["type"] == "websocket.disconnect"
         elif scope["path"] == "/events":
             await self.answer(send, b"text/event-stream", b"data: 1\n\n", more=True)
@@ -253,13 +255,15 @@ def test_stream_of_events_has_an_end_and_is_not_buffered(path):
     run(test, path, graceful_timeout=2)
 
 
-def test_websocket_is_closed_with_the_code_of_a_restart(path):
+def test_websocket_is_closed_with_the_code_of_a_restart_and_carries_nothing_after_it(path):
     async def test(server):
         reader, writer = await server.connect()
         assert b" 101 " in await ask(reader, writer, UPGRADE)
         server.stop()
         frame = await asyncio.wait_for(reader.readexactly(4), 5)
         assert frame == b"\x88\x02" + (1012).to_bytes(2, "big")
+        server.app.go_on.set()
+        await asyncio.sleep(0.1)
         # The client's own frame of closing, masked with zeros.
         writer.write(b"\x88\x82" + bytes(4) + frame[2:])
         assert await asyncio.wait_for(reader.read(), 5) == b""
