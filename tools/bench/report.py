@@ -71,7 +71,7 @@ def times_table(times: Sequence[Times]) -> str:
         "one line, by `deploy`": "deploy",
     }
     growth = "more per app"
-    head = ["run, in seconds", *(f"{entry.apps} apps" for entry in times), growth]
+    head = ["run, in seconds", *(f"{entry.apps} app{'s' * (entry.apps > 1)}" for entry in times), growth]
     lines = []
     for name, key in names.items():
         values = [getattr(entry, key) for entry in times]
