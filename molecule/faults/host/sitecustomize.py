@@ -32,7 +32,11 @@ CHANGES = {
     *("os.truncate", "subprocess.Popen"),
 }
 READERS = {"find", "journalctl"}
-# Functions that only lead to the steps.
+# The steps of a swap, whatever calls them.
+STEPS = {
+    *("_repair", "_place", "_rehearse", "_start", "_commit", "_retire", "_settle", "_drop", "_undo"),
+}
+# Functions that only lead to other steps.
 FRAME = {
     *("main", "run", "apply", "present", "ensure_present", "ensure_absent", "absent", "build", "step"),
     *("_step", "_load", "_build_release", "_complete_release", "lock", "<module>"),
@@ -69,7 +73,9 @@ class Fault:
 
     def _act(self, functions, event, arguments):
         if self.order["do"] == "trace":
-            step = next((name for name in functions if name not in FRAME), functions[-1]).strip("_")
+            named = [name for name in functions if name in STEPS]
+            named += [name for name in functions if name not in FRAME]
+            step = [*named, functions[-1]][0].strip("_")
             with TRACE.open("a") as trace:
                 told = [self.call, self.count, step, f"{event.split('.')[-1]} {_subject(arguments)}"]
                 trace.write(json.dumps(told) + "\n")

@@ -38,6 +38,7 @@ def points(fault: str, name: str, events: list[faults.Event], host: harness.Host
         counted = [event for event in events if event.step != "judge" or event in last]
         return last if fault == "kill_host" else counted
     wanted = NARROW[fault][name]
+    assert wanted <= {event.step for event in events}
     chosen = [event for event in last if wanted is ALL or event.step in wanted]
     return faults.in_turn(chosen, host, list(NARROW).index(fault))
 
