@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.webstack.python.plugins.module_utils._release_options import (
     OPTIONS,
@@ -30,7 +31,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._source_requiremen
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError, Tree
 
 # What only the controller needs; a repository's address may hold credentials, too.
-OWN_OPTIONS = ("source", "ca_bundle")
+OWN_OPTIONS = ("source", "ca_bundle", "apps")
 REMOTE_ADDRESS = re.compile(r"[^/]+:")
 
 
@@ -45,27 +46,33 @@ class ActionModule(ActionBase):
         """Run the task on one host. Raises AnsibleActionFail where the source cannot be had."""
         variables = task_vars or {}
         super().run(tmp, variables)
-        _validation, options = self.validate_argument_spec(OPTIONS, required_if=REQUIRED_IF)
-        arguments = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
+        common = {name: value for name, value in self._task.args.items() if name != "apps"}
+        apps = [{**common, **app} for app in self._task.args.get("apps", [])]
+        if common.get("state") == "compared":
+            return self._compare(apps, variables)
+        if len(apps) > 1:
+            raise AnsibleActionFail(f"apps: one is wanted for this state, and there are {len(apps)}")
+        return self._run_one(validated(apps[0] if apps else common), variables)
+
+    def _compare(self, apps: list[dict[str, Any]], variables: dict[str, Any]) -> dict[str, Any]:
+        """Ask the host in one call which of many apps differ from what it has."""
+        wanted, unknown = [], []
+        for app in apps:
+            options = validated({**app, "state": "present"})
+            try:
+                _tree, arguments = self._describe(options, variables)
+                wanted.append(arguments)
+            except SourceError:
+                # To be said where the app's release is built.
+                unknown.append(options["name"])
+        answer = self._module({"state": "compared", "apps": wanted}, variables)
+        return {**answer, "differing": [*answer.get("differing", []), *unknown]}
+
+    def _run_one(self, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if options["state"] != "present":
-            return self._module(arguments, variables)
+            return self._module(module_options(options), variables)
         try:
-            tree = self._collect(options)
-            if options["source"]["package"]:
-                wanted = _source_package.requirements(options["source"]["package"], options["requirements"])
-                arguments["requirements"] = options["requirements"] = wanted
-            requirements = discover(tree, options["requirements"])
-            arguments["_found"] = {
-                "kind": tree.kind,
-                "origin": tree.origin,
-                "revision": tree.revision,
-                "tree": tree.digest,
-                "lock_kind": requirements.kind,
-                "lock": requirements.digest,
-                "shipped": tree.kinds(name.rstrip("/") for name in options["shared"]),
-                "controller": person(),
-                "remote_user": self._remote_user(variables),
-            }
+            tree, arguments = self._describe(options, variables)
             answer = self._module(arguments, variables)
             if answer.pop("archive_wanted", False):
                 answer = self._build_as_others(answer["resolution"], tree, arguments, variables)
@@ -74,6 +81,28 @@ class ActionModule(ActionBase):
                 f"{options['name']}: {error}\nNothing was changed on the host."
             ) from error
         return answer
+
+    def _describe(self, options: dict[str, Any], variables: dict[str, Any]) -> tuple[Tree, dict[str, Any]]:
+        """Return an app's source tree, and the module's arguments. Raises SourceError."""
+        tree = self._collect(options)
+        arguments = module_options(options)
+        if options["source"]["package"]:
+            arguments["requirements"] = _source_package.requirements(
+                options["source"]["package"], options["requirements"]
+            )
+        requirements = discover(tree, arguments["requirements"])
+        arguments["_found"] = {
+            "kind": tree.kind,
+            "origin": tree.origin,
+            "revision": tree.revision,
+            "tree": tree.digest,
+            "lock_kind": requirements.kind,
+            "lock": requirements.digest,
+            "shipped": tree.kinds(name.rstrip("/") for name in options["shared"]),
+            "controller": person(),
+            "remote_user": self._remote_user(variables),
+        }
+        return tree, arguments
 
     def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(
@@ -106,8 +135,8 @@ class ActionModule(ActionBase):
             deploy_key=source["deploy_key"],
             scratch=constants.DEFAULT_LOCAL_TMP,
         )
-        # A task keeps its id for all hosts of a run, and has another one in the next run.
-        run = str(self._task._uuid)
+        # The folder is the same for all tasks and hosts of a run, and another one in the next run.
+        run = constants.DEFAULT_LOCAL_TMP
         return _source_git.collect(
             repository, source["ref"], run, source["subfolder"], submodules=source["submodules"]
         )
@@ -138,6 +167,19 @@ class ActionModule(ActionBase):
 
     def _remote_user(self, variables: dict[str, Any]) -> str:
         return str(variables.get("ansible_user") or self._play_context.remote_user or "")
+
+
+def validated(options: dict[str, Any]) -> dict[str, Any]:
+    """Return an app's options with their defaults. Raises AnsibleActionFail for wrong ones."""
+    checked = ArgumentSpecValidator(OPTIONS, required_if=REQUIRED_IF).validate(options)
+    if checked.error_messages:
+        raise AnsibleActionFail("; ".join(checked.error_messages))
+    return dict(checked.validated_parameters)
+
+
+def module_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return those of an app's options that are for the host."""
+    return {name: value for name, value in options.items() if name not in OWN_OPTIONS}
 
 
 def repository_url(url: str, folder: Path) -> str:

@@ -37,6 +37,10 @@ options:
     type: str
     choices: [strict, jit, "off"]
     default: strict
+  worker_class:
+    description: Gunicorn's worker class of apps that name none.
+    type: str
+    default: gthread
 author: webstack.python contributors (@webstack-python)
 """
 
@@ -48,8 +52,9 @@ gone: "{{ (python_apps | default([]) | webstack.python.release_requests(state='a
 RETURN = r"""
 _value:
   description:
-    - Mappings with the keys C(source), C(requirements), C(python), C(shared), C(worker_class), C(build),
-      C(migrate), C(env), C(sandbox) and C(keep), by name.
+    - Mappings by name, which are what M(webstack.python.release) takes as its option C(apps),
+      with the keys C(name), C(source), C(requirements), C(python), C(shared), C(worker_class), C(build),
+      C(migrate), C(env), C(sandbox) and C(keep).
     - C(env) is empty where there is no command that needs it.
   type: dict
 """
@@ -66,26 +71,31 @@ DEFAULTS: dict[str, Any] = {
 
 
 def release_requests(
-    manifest: object, state: str = "present", only: object = (), sandbox: str | bool = "strict"
+    manifest: object,
+    state: str = "present",
+    only: object = (),
+    sandbox: str | bool = "strict",
+    worker_class: str = "gthread",
 ) -> dict[str, dict[str, Any]]:
     """Return what the apps of a state ask for, by name; see select.
 
-    sandbox: the profile of apps that name none.
+    sandbox, worker_class: those of apps that name none.
 
     Raises ValueError for no list of entries, and for no list of names.
     """
     return {
-        plain(app["name"]): request(app, sandbox)
+        plain(app["name"]): request(app, sandbox, worker_class)
         for app in select(entries(manifest, "python_apps"), only)
         if plain(app.get("state", "present")) == state
     }
 
 
-def request(app: Any, sandbox: str | bool) -> dict[str, Any]:
+def request(app: Any, sandbox: str | bool, worker_class: str) -> dict[str, Any]:
     """Return what one entry asks for; its environment is not even read where no command needs it."""
     found = {name: plain(app.get(name, default)) for name, default in DEFAULTS.items()}
+    found["name"] = plain(app["name"])
     found["keep"] = found.pop("keep_releases")
-    found["worker_class"] = plain(app.get("gunicorn", {}).get("worker_class", ""))
+    found["worker_class"] = plain(app.get("gunicorn", {}).get("worker_class", worker_class))
     found["env"] = plain(app.get("env", {})) if found["build"] or found["migrate"] else {}
     # YAML reads a bare off as false.
     found["sandbox"] = plain(app.get("service", {})).get("sandbox", sandbox) or "off"

@@ -9,8 +9,13 @@ from typing import Any
 from ansible_collections.webstack.python.plugins.module_utils._sandbox import PROFILES
 
 OPTIONS: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent", "pruned", "migrated"], "default": "present"},
+    "name": {"type": "str"},
+    "apps": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+    "state": {
+        "type": "str",
+        "choices": ["present", "compared", "absent", "pruned", "migrated"],
+        "default": "present",
+    },
     "source": {
         "type": "dict",
         "options": {
@@ -47,4 +52,23 @@ OPTIONS: dict[str, Any] = {
     "ca_bundle": {"type": "path"},
 }
 
-REQUIRED_IF = [["state", "present", ["source", "uv", "gunicorn_version"]]]
+NAMED = [["state", state, ["name"]] for state in ("present", "absent", "pruned", "migrated")]
+REQUIRED_IF = [*NAMED, ["state", "present", ["source", "uv", "gunicorn_version"]]]
+
+# What the action plugin adds. found: what it found out on the controller.
+FOUND: dict[str, Any] = {
+    "kind": {"type": "str"},
+    "origin": {"type": "str"},
+    "revision": {"type": "str"},
+    "tree": {"type": "str"},
+    "lock_kind": {"type": "str"},
+    "lock": {"type": "str"},
+    "shipped": {"type": "dict", "default": {}},
+    "controller": {"type": "str"},
+    "remote_user": {"type": "str"},
+}
+ADDED: dict[str, Any] = {
+    "_found": {"type": "dict", "options": FOUND},
+    "_archive": {"type": "path"},
+    "_pins": {"type": "list", "elements": "str"},
+}

@@ -20,12 +20,22 @@ description:
   - A build that fails leaves no release behind, and no virtualenv.
 options:
   name:
-    description: The app's name, which is its unix user's and its directory's below C(/srv) too.
+    description:
+      - The app's name, which is its unix user's and its directory's below C(/srv) too.
+      - Needed for every state but V(compared), unless O(apps) has it.
     type: str
-    required: true
+  apps:
+    description:
+      - For O(state=compared), what O(state=present) would be asked of each app, with these options as keys.
+      - With O(state=present), one such mapping. Options beside O(apps) are common to all.
+    type: list
+    elements: dict
+    default: []
   state:
     description:
       - V(present) builds the release and points to it.
+      - V(compared) changes nothing. It tells in one call for which of many apps V(present) has something
+        to do.
       - V(migrated) runs O(migrate) in the release that was built, unless they were run for it on this host
         before, or it was live there. Where one fails, the release is removed and C(/srv/<app>/next) leads to
         the live one again.
@@ -34,7 +44,7 @@ options:
         While units of its Gunicorn are there, it does nothing but warn. What the collection did not
         make is nothing to remove.
     type: str
-    choices: [present, absent, pruned, migrated]
+    choices: [present, compared, absent, pruned, migrated]
     default: present
   source:
     description: Where the source tree comes from; needed for O(state=present).
@@ -264,6 +274,16 @@ prunable:
   description: Whether O(state=pruned) may have something to remove once this release is live.
   returned: when O(state=present)
   type: bool
+releases:
+  description: What O(state=present) would answer for the apps of whose releases nothing is missing.
+  returned: when O(state=compared)
+  type: list
+  elements: dict
+differing:
+  description: The apps for which O(state=present) has something to do, or something to refuse.
+  returned: when O(state=compared)
+  type: list
+  elements: str
 steps:
   description: What was done, in this order, and how many seconds each step took.
   returned: when O(state=present) or O(state=migrated)
@@ -297,12 +317,11 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_secrets 
 from ansible_collections.webstack.python.plugins.module_utils._redact import redact
 from ansible_collections.webstack.python.plugins.module_utils._release_build import (
     Builder,
-    Plan,
-    Source,
     Steps,
     build,
     failure,
 )
+from ansible_collections.webstack.python.plugins.module_utils._release_compared import compare
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
     Layout,
     ReleaseError,
@@ -310,7 +329,15 @@ from ansible_collections.webstack.python.plugins.module_utils._release_layout im
     pointed_release,
 )
 from ansible_collections.webstack.python.plugins.module_utils._release_options import (
+    ADDED,
+    NAMED,
     OPTIONS,
+)
+from ansible_collections.webstack.python.plugins.module_utils._release_request import (
+    answer,
+    make_plan,
+    surroundings,
+    unchanged,
 )
 from ansible_collections.webstack.python.plugins.module_utils._signals import (
     Terminated,
@@ -319,58 +346,6 @@ from ansible_collections.webstack.python.plugins.module_utils._signals import (
 from ansible_collections.webstack.python.plugins.module_utils._systemd import SystemdError
 
 UNITS = Path("/etc/systemd/system")
-
-# What of Gunicorn's extras a worker class needs.
-EXTRAS = {"gevent": ("gevent",)}
-
-# What the action plugin found out on the controller.
-FOUND: dict[str, Any] = {
-    "kind": {"type": "str"},
-    "origin": {"type": "str"},
-    "revision": {"type": "str"},
-    "tree": {"type": "str"},
-    "lock_kind": {"type": "str"},
-    "lock": {"type": "str"},
-    "shipped": {"type": "dict", "default": {}},
-    "controller": {"type": "str"},
-    "remote_user": {"type": "str"},
-}
-
-
-def make_plan(params: dict[str, Any], interpreter: _release_virtualenv.Interpreter) -> Plan:
-    """Return what the options ask for on this host."""
-    found = params["_found"]
-    specifiers = params["requirements"] if found["lock_kind"] == "list" else []
-    return Plan(
-        layout=Layout(params["name"]),
-        source=Source(found["kind"], found["origin"], found["revision"], found["tree"]),
-        interpreter=interpreter,
-        dependencies=_release_virtualenv.Dependencies(
-            kind=found["lock_kind"],
-            lock=found["lock"],
-            specifiers=tuple(specifiers),
-            gunicorn=params["gunicorn_version"],
-            extras=EXTRAS.get(params["worker_class"], ()),
-        ),
-        uv=_release_virtualenv.Uv(
-            binary=params["uv"],
-            index_url=params["index_url"],
-            arguments=tuple(params["uv_arguments"]),
-            system_certs=params["system_certs"],
-            pins=tuple(params["_pins"] or ()),
-        ),
-        shared=[name.rstrip("/") for name in params["shared"]],
-        shipped=found["shipped"],
-        commands=params["build"],
-        surroundings=surroundings(params),
-    )
-
-
-def surroundings(params: dict[str, Any]) -> _release_hooks.Surroundings:
-    """Return what the app's own commands find."""
-    return _release_hooks.Surroundings(
-        env=params["env"], sandbox=params["sandbox"], timeout=params["hook_timeout"]
-    )
 
 
 def present(module: AnsibleModule) -> dict[str, Any]:
@@ -391,9 +366,7 @@ def present(module: AnsibleModule) -> dict[str, Any]:
     plan = make_plan(params, interpreter)
     before = pointed_release(plan.layout)
     if not plan.wants():
-        # The swap of this very run may drop instances, and with them what they need.
-        excess = _release_prune.excess(plan.layout, params["keep"], most_instances=params["keep"])
-        return answer(plan, changed=False, prunable=bool(excess.paths(plan.layout)))
+        return unchanged(plan, params["keep"])
     builder = Builder(params["_found"]["controller"], params["_found"]["remote_user"])
     steps = Steps()
     more: dict[str, Any] = {}
@@ -411,19 +384,6 @@ def present(module: AnsibleModule) -> dict[str, Any]:
         "after": plan.describe(builder).summary(),
     }
     return answer(plan, changed=True, steps=steps.taken, diff=diff, **more)
-
-
-def answer(plan: Plan | None, **more: Any) -> dict[str, Any]:
-    """Return what the module says of a release; of none, where it cannot be known yet."""
-    return {
-        "id": plan.id if plan else "",
-        "directory": str(plan.layout.code(plan.id)) if plan else "",
-        "virtualenv": str(plan.layout.virtualenv(plan.virtualenv)) if plan else "",
-        "revision": plan.source.revision if plan else None,
-        "prunable": True,
-        "steps": [],
-        **more,
-    }
 
 
 def migrated(module: AnsibleModule) -> dict[str, Any]:
@@ -530,15 +490,9 @@ def hide(module: AnsibleModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **OPTIONS,
-            "_found": {"type": "dict", "options": FOUND},
-            "_archive": {"type": "path"},
-            "_pins": {"type": "list", "elements": "str"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec={**OPTIONS, **ADDED}, required_if=NAMED, supports_check_mode=True)
+    if module.params["state"] == "compared":
+        module.exit_json(**compare(module))
     hide(module)
     raise_terminated()
     os.umask(0o022)

@@ -190,3 +190,40 @@ def test_wrong_options_are_refused_before_the_host_is_asked(folder, options, mes
 )
 def test_relative_repository_starts_at_the_playbook(url, meant):
     assert release.repository_url(url, Path("/plays/site")) == meant
+
+
+def test_comparison_asks_the_host_once_for_all_apps(folder):
+    apps = [{"name": "shop", "source": SOURCE}, {"name": "blog", "source": SOURCE, "keep": 3}]
+    action = Action(
+        folder, [{"changed": False, "releases": [], "differing": ["blog"]}], state="compared", apps=apps
+    )
+    del action._task.args["name"]
+    assert action.run() == {"changed": False, "releases": [], "differing": ["blog"]}
+    (asked,) = action.calls
+    assert asked["state"] == "compared"
+    assert [(app["name"], app["keep"], app["state"]) for app in asked["apps"]] == [
+        ("shop", 5, "present"),
+        ("blog", 3, "present"),
+    ]
+    assert all("source" not in app and app["_found"]["kind"] == "path" for app in asked["apps"])
+
+
+def test_app_whose_source_cannot_be_had_is_one_that_differs(folder):
+    apps = [{"name": "shop", "source": {"path": "nowhere"}}]
+    action = Action(
+        folder, [{"changed": False, "releases": [], "differing": []}], state="compared", apps=apps
+    )
+    assert action.run()["differing"] == ["shop"]
+    assert action.calls[0]["apps"] == []
+
+
+def test_release_is_built_for_one_app_at_a_time(folder):
+    apps = [{"name": "shop", "source": SOURCE}, {"name": "blog", "source": SOURCE}]
+    with pytest.raises(AnsibleActionFail, match="one is wanted"):
+        Action(folder, [], apps=apps).run()
+
+
+def test_one_app_is_built_as_it_is_asked_for(folder):
+    action = Action(folder, [{"changed": False, "id": "1"}], apps=[{"name": "blog", "source": SOURCE}])
+    assert action.run() == {"changed": False, "id": "1"}
+    assert (action.calls[0]["name"], action.calls[0]["gunicorn_version"]) == ("blog", "27.0.1")

@@ -27,7 +27,8 @@ def test_defaults_are_filled_in():
             "env": {},
             "sandbox": "strict",
             "keep": 5,
-            "worker_class": "",
+            "name": "shop",
+            "worker_class": "gthread",
         }
     }
 
@@ -63,6 +64,10 @@ def test_migrations_come_with_the_environment_that_they_need():
 def test_the_sandbox_is_the_services(own, common, profile):
     app = {"name": "shop", "service": own}
     assert release_requests([app], sandbox=common)["shop"]["sandbox"] == profile
+
+
+def test_the_worker_class_of_all_apps_is_that_of_an_app_that_names_none():
+    assert release_requests([{"name": "shop"}], worker_class="gevent")["shop"]["worker_class"] == "gevent"
 
 
 def test_states_are_told_apart():

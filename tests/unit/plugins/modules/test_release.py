@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tarfile
+import types
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _hook,
     _release_build,
     _release_code,
+    _release_compared,
     _release_hooks,
     _release_migration,
     _release_prune,
+    _release_request,
     _release_shared,
     _release_virtualenv,
 )
@@ -79,7 +82,8 @@ class Host:
             },
         }
         monkeypatch.setattr("os.fchown", lambda *_arguments: None)
-        monkeypatch.setattr(release, "Layout", lambda name: Layout(name, root))
+        for module in (release, _release_request):
+            monkeypatch.setattr(module, "Layout", lambda name: Layout(name, root))
         monkeypatch.setattr(Layout, "lock", property(lambda layout: layout.root / "lock"))
         monkeypatch.setattr(_account, "exists", lambda app: app in self.users)
         monkeypatch.setattr(_account, "create", lambda app, _home: self.users.add(app))
@@ -542,3 +546,49 @@ def test_units_of_an_app_whose_name_goes_on_are_not_its_own(tmp_path):
     ):
         (tmp_path / name).touch()
     assert release.unit_names("shop", tmp_path) == ["gunicorn-shop@abc.service"]
+
+
+def compare(host, *apps):
+    """Compare what is asked of apps with what the host has."""
+    asked = [{**host.params, "name": "shop", **app} for app in apps]
+    module = types.SimpleNamespace(params={"apps": asked}, no_log_values={"shop"}, fail_json=pytest.fail)
+    return _release_compared.compare(module), module
+
+
+def test_comparison_answers_for_what_is_built_and_names_the_rest(host):
+    built = host.deploy()
+    result, _ = compare(host, {}, {"name": "blog"})
+    assert result["changed"] is False
+    assert result["differing"] == ["blog"]
+    (answer,) = result["releases"]
+    assert answer["app"] == "shop"
+    same = ("id", "directory", "virtualenv", "revision")
+    assert [answer[key] for key in same] == [built[key] for key in same]
+
+
+def test_comparison_sees_changed_code(host):
+    host.deploy()
+    found = {**host.params["_found"], "tree": "2"}
+    assert compare(host, {"_found": found})[0]["differing"] == ["shop"]
+
+
+@pytest.mark.parametrize("error", [AccountError("taken"), ReleaseError("not ours"), OSError("read-only")])
+def test_what_stands_in_the_way_of_an_app_is_for_its_own_call_to_say(host, monkeypatch, error):
+    host.deploy()
+
+    def fail(_app):
+        raise error
+
+    monkeypatch.setattr(_account, "exists", fail)
+    assert compare(host, {})[0]["differing"] == ["shop"]
+
+
+def test_app_without_its_interpreter_differs(host):
+    host.deploy()
+    assert compare(host, {"python": "python9.9"})[0]["differing"] == ["shop"]
+
+
+def test_comparison_shows_nothing_of_an_environment(host):
+    _, module = compare(host, {"env": {"KEY": "hunter2hunter2"}})
+    assert module.params == {"apps": ["shop"]}
+    assert module.no_log_values == set()
