@@ -47,14 +47,17 @@ def newest(releases: Iterable[Release], keep: int) -> list[str]:
 def excess(
     layout: Layout, keep: int, instances: Path = INSTANCES, most_instances: int | None = None
 ) -> Excess:
-    """Find what can go: neither among the newest, nor pointed at, nor live, nor needed by an instance.
+    """Find what can go: neither pointed at, nor live, nor needed by an instance, nor among the newest.
 
-    keep: how many of the newest releases stay in any case. most_instances: how many of the newest
-    instances count, to foresee what can go once a swap has dropped the others; None for all.
+    keep: how many releases stay. Those that are needed all do, and the newest of the others, which were
+    refused or never live, where there is room. most_instances: how many of the newest instances count,
+    to foresee what can go once a swap has dropped the others; None for all.
     """
     releases = {release.id: release for release in all_releases(layout)}
     directories, virtualenvs = _needed_by_instances(layout, instances, most_instances)
-    kept = {*newest(releases.values(), keep), *_linked(layout), *directories}
+    kept = {*_linked(layout), *directories}
+    others = (release for release in releases.values() if release.id not in kept)
+    kept.update(newest(others, max(keep - len(kept), 0)))
     virtualenvs.update(release.virtualenv for release in releases.values() if release.id in kept)
     return Excess(
         releases=[name for name in releases if name not in kept],

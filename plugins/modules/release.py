@@ -158,7 +158,8 @@ options:
     default: 600
   keep:
     description:
-      - How many of the newest releases O(state=pruned) keeps, besides those that are in use.
+      - How many releases O(state=pruned) keeps. Those that are in use stay in any case and count among them;
+        where there is room, the newest of the others stay, too.
       - With O(state=present) it only decides RV(prunable).
     type: int
     default: 5

@@ -75,7 +75,7 @@ def test_what_the_pointer_names_stays(layout, instances):
     for day in (1, 2, 3):
         add(layout, f"r{day}", day)
     layout.pointer.symlink_to("releases/r1")
-    assert gone(layout, 1, instances) == ["r2"]
+    assert gone(layout, 2, instances) == ["r2"]
 
 
 @pytest.mark.parametrize("target", ["{root}/releases/r1/code", "releases/r1/code"])
@@ -83,7 +83,7 @@ def test_what_is_live_stays(layout, instances, target):
     for day in (1, 2, 3):
         add(layout, f"r{day}", day)
     layout.current.symlink_to(target.format(root=layout.directory))
-    assert gone(layout, 1, instances) == ["r2"]
+    assert gone(layout, 2, instances) == ["r2"]
 
 
 def test_what_an_instance_was_made_of_stays(layout, instances):
@@ -91,7 +91,19 @@ def test_what_an_instance_was_made_of_stays(layout, instances):
     add(layout, "r2", 2, "v2")
     add(layout, "r3", 3, "v3")
     instance(instances, layout, "r1", "v2")
-    assert gone(layout, 1, instances) == ["r2"]
+    assert gone(layout, 2, instances) == ["r2"]
+
+
+def test_releases_that_were_refused_take_no_room_of_those_that_are_needed_nor_more_than_there_is(
+    layout, instances
+):
+    for day in (1, 2, 3, 4):
+        add(layout, f"r{day}", day)
+    layout.current.symlink_to("releases/r1/code")
+    instance(instances, layout, "r2", "v1")
+    assert gone(layout, 2, instances) == ["r3", "r4"]
+    assert gone(layout, 3, instances) == ["r3"]
+    assert gone(layout, 1, instances) == ["r3", "r4"]
 
 
 def test_virtualenv_goes_with_its_last_release(layout, instances):
