@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.webstack.python.plugins.module_utils import _instance_host, _systemd
+from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
 from ansible_collections.webstack.python.plugins.module_utils._instance_options import ARGUMENTS, REQUIRED_IF
 from ansible_collections.webstack.python.plugins.module_utils._instance_present import Present
 from ansible_collections.webstack.python.plugins.module_utils._instance_rollback import keep_live
@@ -39,19 +40,21 @@ def compare(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _call(module: AnsibleModule, params: dict[str, Any]) -> AnsibleModule:
-    """Return the module as it would be called for one app in check mode. Fails for wrong options."""
+    """Return the module as it would be called for one app. Fails for wrong options."""
     checked = ArgumentSpecValidator(ARGUMENTS, required_if=REQUIRED_IF).validate(params)
     if checked.error_messages:
         module.fail_json(msg="; ".join(checked.error_messages))
     call = copy.copy(module)
     call.params = checked.validated_parameters
-    call.check_mode = True
     call._diff = False
     return call
 
 
 def _look(call: AnsibleModule, env: dict[str, str]) -> dict[str, Any]:
     """Return what is to be done for one app; what stands in its way is for state=present to say."""
+    if not Paths(call.params["name"]).key.exists():
+        # On the first run, which makes it.
+        return {"changed": True}
     try:
         present = Present(call, env)
         if _instance_host.foreign_units(present.paths):

@@ -36,3 +36,15 @@ def test_unknown_app_is_refused_before_the_first_change(pair):
 def test_site_takes_no_selection(pair):
     run = pair.deploy(pair.alpha("never"), only="alpha").refused()
     assert "only: this playbook brings everything to the manifest" in run.message
+
+
+def test_address_that_a_deploy_has_left_is_closed_by_the_next_run_of_site(pair):
+    host, alpha = pair.host, pair.alpha(listen="127.0.0.1:8124")
+    host.play({"python_apps": [alpha, pair.beta()]}, playbook=DEPLOY).succeeded()
+    listening = host.sh("ss -Hlnxt")
+    assert "/run/webstack/alpha/http.sock" in listening
+    assert ":8124" in listening
+    pair.deploy(alpha).succeeded()
+    assert "/run/webstack/alpha/http.sock" not in host.sh("ss -Hlnxt")
+    assert host.answer()["text"] == pair.text
+    pair.deploy(pair.alpha()).succeeded()

@@ -25,7 +25,15 @@ def app(name, **options):
 
 
 @pytest.fixture
-def look(monkeypatch):
+def key(tmp_path):
+    """The host's secret, which is there once an app was live."""
+    path = tmp_path / "instance.key"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def look(monkeypatch, key):
     """Compare apps; what is to be done for each is given by its name."""
     states, calls = {}, []
 
@@ -47,6 +55,7 @@ def look(monkeypatch):
         return _instance_compared.compare(module), calls, module
 
     monkeypatch.setattr(_instance_compared, "Present", Present)
+    monkeypatch.setattr(_instance_compared, "Paths", lambda _: types.SimpleNamespace(key=key))
     monkeypatch.setattr(_instance_compared, "keep_live", lambda *_: None)
     monkeypatch.setattr(_instance_compared._instance_host, "foreign_units", lambda _: [])
     return compare
@@ -75,13 +84,24 @@ def test_an_app_that_was_rolled_back_is_compared_with_what_stays_live(look, monk
     assert look(app("shop"), shop=DIFFERS)[0]["differing"] == []
 
 
-def test_each_app_is_looked_at_in_check_mode_with_its_own_options(look):
+def test_each_app_is_looked_at_with_its_own_options(look):
     _, calls, _ = look(app("shop", listen="127.0.0.1:8000"), app("blog"), shop=SAME, blog=SAME)
     assert [(call.params["name"], call.params["listen"]) for call, _ in calls] == [
         ("shop", "127.0.0.1:8000"),
         ("blog", "unix"),
     ]
-    assert all(call.check_mode and not call._diff for call, _ in calls)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_only_check_mode_foresees_a_release_that_is_not_there(look, check_mode):
+    _, calls, _ = look(app("shop"), check_mode=check_mode, shop=SAME)
+    assert [call.check_mode for call, _ in calls] == [check_mode]
+
+
+def test_on_a_host_that_never_had_an_app_all_differ_and_nothing_is_made(look, key):
+    key.unlink()
+    result, calls, _ = look(app("shop"), shop=SAME)
+    assert (result["differing"], calls) == (["shop"], [])
 
 
 def test_no_value_of_an_environment_is_shown(look):
