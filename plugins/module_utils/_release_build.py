@@ -211,15 +211,15 @@ def build(plan: Plan, builder: Builder, archive: Path | None, steps: Steps) -> N
             plan.point()
 
 
-def failure(layout: Layout, error: Exception) -> str:
-    """Return the message of a failed build: what went wrong, and what stays as it was."""
+def failure(layout: Layout, said: str) -> str:
+    """Return the message of a failed build: what went wrong, in these words, and what stays as it was."""
     pointed = pointed_release(layout)
     kept = (
         f"Nothing that runs was touched; release {pointed.id} stays the one to run."
         if pointed
         else "No release was made."
     )
-    return f"{layout.app}: {error}\n{kept}"
+    return f"{layout.app}: {said}\n{kept}"
 
 
 def _build_release(plan: Plan, builder: Builder, archive: Path | None, steps: Steps) -> None:

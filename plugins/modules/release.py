@@ -305,6 +305,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.webstack.python.plugins.module_utils import (
     _account,
     _hook,
@@ -478,7 +479,7 @@ def secrets(requirements: object) -> set[str]:
 
 
 def hide(module: AnsibleModule) -> None:
-    """Let the module mask what is secret, and only that.
+    """Tell the module what is secret, and only that.
 
     A short value of the environment cannot be a secret, and to mask it would blot out every "1".
     """
@@ -487,6 +488,16 @@ def hide(module: AnsibleModule) -> None:
     module.no_log_values -= set(env.values()) - secret
     module.no_log_values |= secret | secrets(module.params["requirements"])
     module.params["env"] = env
+
+
+def mask_options(module: AnsibleModule) -> None:
+    """Mask what is secret in the options, which Ansible shows at -vvv, and nowhere else.
+
+    Ansible itself would mask it in the answer, too, whose names and paths are for the next tasks.
+    """
+    env = dict.fromkeys(module.params["env"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+    module.params = {**remove_values(module.params, module.no_log_values), "env": env}
+    module.no_log_values = set()
 
 
 def main() -> None:
@@ -509,9 +520,9 @@ def main() -> None:
         OSError,
         tarfile.TarError,
     ) as error:
-        failed = failure(Layout(module.params["name"]), error)
-    # Ansible shows the options at -vvv.
-    module.params["env"] = dict.fromkeys(module.params["env"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+        said = remove_values(redact(str(error)), module.no_log_values)
+        failed = failure(Layout(module.params["name"]), said)
+    mask_options(module)
     if failed:
         module.fail_json(msg=failed)
     module.exit_json(**result)

@@ -12,6 +12,7 @@ import types
 from pathlib import Path
 
 import pytest
+from ansible.module_utils import basic
 from ansible_collections.webstack.python.plugins.module_utils import (
     _account,
     _hook,
@@ -244,7 +245,7 @@ def test_failed_build_leaves_the_old_release_pointed_to_and_no_new_one(host, mon
         host.deploy("2", gunicorn_version="0")
     assert [path.name for path in host.layout.releases.iterdir()] == [first["id"]]
     assert os.readlink(host.layout.pointer) == f"releases/{first['id']}"
-    message = _release_build.failure(host.layout, caught.value)
+    message = _release_build.failure(host.layout, str(caught.value))
     assert message == (
         f"shop: no such package\nNothing that runs was touched; release {first['id']} stays the one to run."
     )
@@ -304,7 +305,7 @@ def test_failed_build_command_leaves_nothing_and_says_why(host):
     first = host.deploy("1")
     with pytest.raises(ReleaseError) as caught:
         host.deploy("2", build=["true", "false"], shared=["uploads"], gunicorn_version="26.0.0")
-    assert _release_build.failure(host.layout, caught.value) == (
+    assert _release_build.failure(host.layout, str(caught.value)) == (
         "shop: build[1] failed: 'false': exit status 1 after 0.1 s\nIts last lines:\n    a line\n"
         f"Nothing that runs was touched; release {first['id']} stays the one to run."
     )
@@ -375,7 +376,7 @@ def test_failed_migration_discards_the_release_and_the_next_run_tries_again(host
     make_live(host, first)
     with pytest.raises(ReleaseError) as caught:
         migrate(second, "true", "false")
-    assert _release_build.failure(host.layout, caught.value) == (
+    assert _release_build.failure(host.layout, str(caught.value)) == (
         "shop: migrate[1] failed: 'false': exit status 1 after 0.1 s\nIts last lines:\n    a line\n"
         f"Release {second} was discarded; what its commands changed is not taken back.\n"
         f"Nothing that runs was touched; release {first} stays the one to run."
@@ -509,6 +510,56 @@ def test_only_requirements_with_credentials_are_masked():
     secret = "shop @ https://bob:pw@git.example.com/shop.zip"
     assert release.secrets(["flask", "blog @ https://example.com/blog.zip", secret]) == {secret}
     assert release.secrets("auto") == set()
+
+
+@pytest.fixture
+def answered(monkeypatch, capsys):
+    """Run the whole module with some options and a state that does what it is told; return what it prints."""
+
+    def run(state, **options):
+        given = {"name": "shop", "state": "migrated", **options}
+        monkeypatch.setattr(basic, "_load_params", lambda: dict(given))
+        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        monkeypatch.setitem(release.STATES, "migrated", state)
+        monkeypatch.setattr(release, "raise_terminated", lambda: None)
+        monkeypatch.setattr(os, "umask", lambda _mask: 0)
+        with pytest.raises(SystemExit):
+            release.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+PRIVATE = "shop @ https://bob:hunter2@git.example.com/shop.zip"
+
+
+@pytest.mark.usefixtures("host")
+def test_answer_stays_whole_where_a_variable_is_part_of_it(answered):
+    answer = {"changed": False, "directory": "/srv/storefront/releases/1/code", "pins": ["storefront==1"]}
+    env = {"OTEL_SERVICE_NAME": "storefront", "HOME": "/srv/storefront", "KEY": "hunter2hunter2", "N": "7531"}
+    said = answered(
+        lambda _module: dict(answer),
+        name="storefront",
+        env=env,
+        index_url="https://bob:hunter2@pypi.example.com/",
+        requirements=["flask", PRIVATE],
+        migrate=["load hunter2hunter2"],
+    )
+    shown = said.pop("invocation")["module_args"]
+    assert said == answer
+    assert shown["requirements"][0] == "flask"
+    assert not [secret for secret in ("hunter2", "7531") if secret in json.dumps(shown)]
+
+
+@pytest.mark.usefixtures("host")
+def test_failure_names_the_app_and_no_secret(answered):
+    def fail(_module):
+        raise ReleaseError(f"hunter2hunter2 of {PRIVATE}")
+
+    env = {"OTEL_SERVICE_NAME": "storefront", "KEY": "hunter2hunter2"}
+    said = answered(fail, name="storefront", env=env, requirements=[PRIVATE])
+    assert said["msg"].startswith("storefront: ")
+    assert "hunter2" not in json.dumps(said)
 
 
 def test_what_the_swap_is_to_drop_makes_a_release_prunable(host, tmp_path, monkeypatch):
