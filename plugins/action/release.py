@@ -136,7 +136,7 @@ class ActionModule(ActionBase):
             scratch=constants.DEFAULT_LOCAL_TMP,
         )
         # The folder is the same for all tasks and hosts of a run, and another one in the next run.
-        run = constants.DEFAULT_LOCAL_TMP
+        run = Path(constants.DEFAULT_LOCAL_TMP)
         return _source_git.collect(
             repository, source["ref"], run, source["subfolder"], submodules=source["submodules"]
         )

@@ -52,19 +52,19 @@ class Part:
 
 
 def collect(
-    repository: Repository, ref: str, run: str, subfolder: str = "", *, submodules: bool = False
+    repository: Repository, ref: str, run: Path, subfolder: str = "", *, submodules: bool = False
 ) -> Tree:
     """Return the tree of a branch, tag or commit, or of one folder in it.
 
-    run: what one run of a playbook is known by. In one run a ref is asked for once, so that all
-    hosts get the same commit. submodules: whether to take their files, too. Raises SourceError.
+    run: a folder that one run of a playbook has for itself. In one run a ref is asked for once, so
+    that all hosts get the same commit. submodules: whether to take their files, too. Raises SourceError.
     """
     part = _gather(repository, ref, run, subfolder.strip("/"), submodules=submodules)
     entries, read = part.entries.values(), part.contents.__getitem__
     return make_tree("git", repository.address, part.commit, entries, read, subfolder)
 
 
-def _gather(repository: Repository, ref: str, run: str, subfolder: str, *, submodules: bool) -> Part:
+def _gather(repository: Repository, ref: str, run: Path, subfolder: str, *, submodules: bool) -> Part:
     """Return what a ref has, and what its submodules have among it. Raises SourceError."""
     if ref.startswith("-") or repository.url.startswith("-"):
         raise SourceError(f"source.git and source.ref may not begin with '-': {repository.address} {ref}")
@@ -102,24 +102,22 @@ def _submodule(repository: Repository, part: Part, path: str) -> Repository:
     return repository.submodule(part.addresses[path])
 
 
-def _resolve(repository: Repository, ref: str, run: str) -> str:
+def _resolve(repository: Repository, ref: str, run: Path) -> str:
     """Return the commit of a ref; ask the repository only where the cache cannot know it."""
     if _COMMIT.fullmatch(ref) and repository.has(ref):
         return ref
-    notes = repository.directory / "webstack.json"
-    known = _known(notes, run)
+    notes = run / f"webstack-git-{sha256(repository.address.encode())}.json"
+    known = _known(notes)
     if ref not in known:
         known[ref] = _ask(repository, ref)
-        notes.write_text(json.dumps({"run": run, "commits": known}), encoding="utf-8")
+        notes.write_text(json.dumps(known), encoding="utf-8")
     return known[ref]
 
 
-def _known(notes: Path, run: str) -> dict[str, str]:
-    """Return the commits that this run has asked for already, by their ref."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        noted = json.loads(notes.read_text(encoding="utf-8"))
-        if noted["run"] == run:
-            return dict(noted["commits"])
+def _known(notes: Path) -> dict[str, str]:
+    """Return the commits that a run has asked for already, by their ref."""
+    with contextlib.suppress(FileNotFoundError):
+        return dict(json.loads(notes.read_text(encoding="utf-8")))
     return {}
 
 

@@ -97,7 +97,9 @@ def repository(forge, tmp_path, name="shop/.git", userinfo="", **access):
 
 
 def collect(repository, **options):
-    return _source_git.collect(repository, "main", "1", **options)
+    run = repository.cache.parent / "run"
+    run.mkdir(exist_ok=True)
+    return _source_git.collect(repository, "main", run, **options)
 
 
 def assert_nowhere(secrets, tmp_path, *texts):

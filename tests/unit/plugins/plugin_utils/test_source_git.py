@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _source_git
@@ -31,6 +32,14 @@ class Origin:
         return self.git("rev-parse", "HEAD")
 
 
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch):
+    """The folders of two runs, at hand by their names."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+
+
 @pytest.fixture
 def origin(tmp_path):
     made = Origin(tmp_path / "origin")
@@ -44,11 +53,11 @@ def repository(origin, tmp_path):
 
 
 def app(repository, ref="HEAD", run="1"):
-    return _source_git.collect(repository, ref, run).read("app")
+    return _source_git.collect(repository, ref, Path(run)).read("app")
 
 
 def test_default_is_the_default_branch(origin, repository):
-    tree = _source_git.collect(repository, "HEAD", "1")
+    tree = _source_git.collect(repository, "HEAD", Path("1"))
     assert tree.revision == origin.git("rev-parse", "main")
     assert [entry.path for entry in tree.entries] == ["app"]
     assert tree.read("app") == b"one"
@@ -95,6 +104,7 @@ def test_branch_that_became_a_folder_of_branches_is_fetched(origin, repository):
 def test_one_run_gives_every_host_the_same_commit(origin, repository):
     app(repository, "main", run="1")
     origin.commit(app="two")
+    assert app(repository, "main", run="2") == b"two"
     assert app(repository, "main", run="1") == b"one"
 
 
@@ -139,7 +149,7 @@ def test_modes_and_links_are_kept(origin, repository):
     (origin.path / "run").chmod(0o755)
     (origin.path / "link").symlink_to("run")
     origin.commit()
-    tree = _source_git.collect(repository, "main", "1")
+    tree = _source_git.collect(repository, "main", Path("1"))
     found = {entry.path: (entry.executable, entry.target) for entry in tree.entries}
     assert found == {"app": (False, ""), "run": (True, ""), "link": (False, "run")}
 
@@ -154,7 +164,7 @@ def test_link_that_leaves_the_repository_is_refused(origin, repository):
 def test_what_never_travels_stays_behind(origin, repository):
     (origin.path / ".env").write_text("SECRET=1")
     origin.commit()
-    assert [entry.path for entry in _source_git.collect(repository, "main", "1").entries] == ["app"]
+    assert [entry.path for entry in _source_git.collect(repository, "main", Path("1")).entries] == ["app"]
 
 
 def test_subfolder_is_all_that_is_read(origin, repository):
@@ -162,11 +172,11 @@ def test_subfolder_is_all_that_is_read(origin, repository):
     (origin.path / "backends").touch()
     (origin.path / "backend/big").write_text("x")
     first = origin.commit(big="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-    tree = _source_git.collect(repository, "main", "1", "backend/")
+    tree = _source_git.collect(repository, "main", Path("1"), "backend/")
     assert (list(tree.files), tree.read("big")) == (["big"], b"x")
     assert (tree.origin, tree.revision) == (f"{origin.path}#subdirectory=backend", first)
     with pytest.raises(SourceError, match=r"has no files in the folder 'bakend'; check source\.subfolder"):
-        _source_git.collect(repository, "main", "1", "bakend")
+        _source_git.collect(repository, "main", Path("1"), "bakend")
 
 
 @pytest.fixture
@@ -194,7 +204,7 @@ def test_submodules_bring_their_files_at_the_commit_that_is_named(origin, reposi
     add_submodule(other, "../inner", "deeper")
     commit = add_submodule(origin, str(other.path))
     other.commit(x="later")
-    tree = _source_git.collect(repository, "main", "1", submodules=True)
+    tree = _source_git.collect(repository, "main", Path("1"), submodules=True)
     assert sorted(tree.files) == [
         ".gitmodules",
         "app",
@@ -204,7 +214,7 @@ def test_submodules_bring_their_files_at_the_commit_that_is_named(origin, reposi
     ]
     assert (tree.read("vendor/other/x"), tree.read("vendor/other/deeper/deep")) == (b"x", b"deep")
     assert tree.revision == commit
-    below = _source_git.collect(repository, "main", "1", "vendor", submodules=True)
+    below = _source_git.collect(repository, "main", Path("1"), "vendor", submodules=True)
     assert below.read("other/x") == b"x"
 
 
@@ -214,12 +224,12 @@ def test_submodule_beside_the_subfolder_is_not_even_asked_for(origin, repository
     (origin.path / "backend/app").touch()
     origin.commit()
     other.path.rename(tmp_path / "away")
-    assert list(_source_git.collect(repository, "main", "1", "backend").files) == ["app"]
+    assert list(_source_git.collect(repository, "main", Path("1"), "backend").files) == ["app"]
 
 
 def test_repository_may_be_its_own_submodule(origin, repository):
     add_submodule(origin, str(origin.path), "old")
-    tree = _source_git.collect(repository, "main", "1", submodules=True)
+    tree = _source_git.collect(repository, "main", Path("1"), submodules=True)
     assert sorted(tree.files) == [".gitmodules", "app", "old/app"]
 
 
@@ -227,7 +237,7 @@ def test_missing_submodule_is_named_with_its_way(origin, repository, other, tmp_
     add_submodule(origin, str(other.path))
     other.path.rename(tmp_path / "away")
     with pytest.raises(SourceError) as caught:
-        _source_git.collect(repository, "main", "1", submodules=True)
+        _source_git.collect(repository, "main", Path("1"), submodules=True)
     assert f"the submodule vendor/other of {origin.path}: reading '" in str(caught.value)
     assert f"' from {other.path} failed:" in str(caught.value)
 
@@ -238,7 +248,7 @@ def test_submodule_without_an_address_is_said(origin, repository, other):
     (origin.path / ".gitmodules").write_text("")
     origin.commit()
     with pytest.raises(SourceError, match=r"its address is not in \.gitmodules"):
-        _source_git.collect(repository, "main", "1", submodules=True)
+        _source_git.collect(repository, "main", Path("1"), submodules=True)
 
 
 def test_lfs_pointer_is_refused(origin, repository):
@@ -251,14 +261,14 @@ def test_binary_and_empty_files_are_read_whole(origin, repository):
     (origin.path / "bytes").write_bytes(bytes(range(256)) * 9)
     (origin.path / "empty").write_bytes(b"")
     origin.commit()
-    tree = _source_git.collect(repository, "main", "1")
+    tree = _source_git.collect(repository, "main", Path("1"))
     assert tree.read("bytes") == bytes(range(256)) * 9
     assert tree.read("empty") == b""
 
 
 def test_same_content_is_the_same_digest_at_another_commit(origin, repository):
-    before = _source_git.collect(repository, "main", "1")
+    before = _source_git.collect(repository, "main", Path("1"))
     origin.commit()
-    after = _source_git.collect(repository, "main", "2")
+    after = _source_git.collect(repository, "main", Path("2"))
     assert before.digest == after.digest
     assert before.revision != after.revision
