@@ -22,7 +22,9 @@ options:
     type: dict
     required: true
   hostvars:
-    description: The variables of all hosts; a host without a C(python_apps) there has the same apps.
+    description:
+      - The variables of all hosts. Where O(host) has no C(python_apps) there, all hosts without one have the
+        same apps; else they have none.
     type: dict
     required: true
   host:
@@ -54,17 +56,19 @@ def migrations(
 ) -> list[str]:
     """Return the names of the apps with migrations that no host before this one has."""
     before = list(hosts)[: list(hosts).index(host)]
+    # The manifest may be one of the play, which no host's variables hold: that of all without their own.
+    shared = "python_apps" not in hostvars[host]
     return [
         name
         for name, request in requests.items()
-        if request["migrate"] and not any(_has(hostvars[other], name) for other in before)
+        if request["migrate"] and not any(_has(hostvars[other], name, shared=shared) for other in before)
     ]
 
 
-def _has(variables: Mapping[str, Any], name: str) -> bool:
-    """Tell whether a host is to have an app; where its manifest is the play's, it is the same one."""
+def _has(variables: Mapping[str, Any], name: str, *, shared: bool) -> bool:
+    """Tell whether a host is to have an app. shared: whether it has where it has no manifest of its own."""
     if "python_apps" not in variables:
-        return True
+        return shared
     return any(
         plain(app["name"]) == name and plain(app.get("state", "present")) == "present"
         for app in entries(variables["python_apps"], "python_apps")

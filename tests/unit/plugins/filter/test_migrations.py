@@ -32,3 +32,8 @@ def test_a_host_outside_of_the_run_is_not_the_first():
 
 def test_a_manifest_of_the_play_is_that_of_all_hosts():
     assert migrations(REQUESTS, {"a": {}, "b": {}}, "b", ["a", "b"]) == []
+
+
+def test_a_host_that_only_runs_gunicorn_is_not_the_first():
+    hostvars = {"a": {"gunicorn_apps": [{"name": "shop"}]}, "b": apps("shop", "blog")}
+    assert migrations(REQUESTS, hostvars, "b", ["a", "b"]) == ["shop", "blog"]
