@@ -77,12 +77,15 @@ def owner(app: str) -> tuple[int, int]:
 
 
 def give(path: Path, app: str) -> None:
-    """Make the app's user own a path and all below it; links are changed, not followed."""
+    """Make the app's user own a path and all below it; links are changed, not followed.
+
+    A folder comes after all that is in it: who owns a folder can put a link in the place of another.
+    """
     uid, gid = owner(app)
-    os.chown(path, uid, gid, follow_symlinks=False)
-    for directory, folders, files in os.walk(path):
+    for directory, folders, files in os.walk(path, topdown=False):
         for name in [*folders, *files]:
             os.chown(os.path.join(directory, name), uid, gid, follow_symlinks=False)
+    os.chown(path, uid, gid, follow_symlinks=False)
 
 
 def _group_exists(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 from types import SimpleNamespace
 
@@ -64,3 +65,20 @@ def test_own_users_are_told_by_their_comment(monkeypatch):
     entries = [SimpleNamespace(pw_name=name, pw_gecos=comment) for name, comment in users.items()]
     monkeypatch.setattr(pwd, "getpwall", lambda: entries)
     assert _account.ours() == {"shop"}
+
+
+def test_folder_is_given_away_after_all_that_is_in_it(monkeypatch, tmp_path):
+    (tmp_path / "code/sub").mkdir(parents=True)
+    (tmp_path / "code/sub/file").touch()
+    (tmp_path / "code/link").symlink_to("sub")
+    given = []
+    monkeypatch.setattr(_account, "owner", lambda _app: (7, 8))
+    monkeypatch.setattr(
+        os, "chown", lambda path, *_ids, follow_symlinks: given.append((path, follow_symlinks))
+    )
+    _account.give(tmp_path / "code", "shop")
+    places = [os.path.relpath(path, tmp_path) for path, _ in given]
+    assert sorted(places) == ["code", "code/link", "code/sub", "code/sub/file"]
+    assert places[-1] == "code"
+    assert places.index("code/sub/file") < places.index("code/sub")
+    assert not any(followed for _, followed in given)
