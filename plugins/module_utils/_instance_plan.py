@@ -188,10 +188,15 @@ def is_good(record: Mapping[str, Any]) -> bool:
     return bool(record.get("accepted", True))
 
 
-def predecessor(observed: Observed) -> str | None:
-    """Name the instance that a new one follows in the line of good ones."""
+def predecessor(observed: Observed, wanted: str) -> str | None:
+    """Name the instance that the wanted one follows in the line of good ones.
+
+    The nearest good one may be the wanted one itself, which then keeps its own place.
+    """
     record = observed.records.get(observed.live or "", {})
     previous: str | None = observed.live if is_good(record) else record.get("previous")
+    if previous == wanted:
+        previous = observed.records.get(wanted, {}).get("previous")
     return previous
 
 

@@ -159,7 +159,7 @@ class Present:
             paths=self.paths,
             by=self.params["by"],
             action="deploy",
-            before=predecessor(self.observed) if self.unproven else self.observed.live,
+            before=predecessor(self.observed, self.wanted.id) if self.unproven else self.observed.live,
             to=self.wanted.id,
             release=self.release.name,
         )
@@ -187,7 +187,7 @@ class Present:
             "created": now(),
             "since": now(),
             "by": self.params["by"],
-            "previous": predecessor(self.observed),
+            "previous": predecessor(self.observed, self.wanted.id),
             "accepted": not self.params["health"]["watch"],
             "health": self.params["health"],
             "workers": self.workers.count,

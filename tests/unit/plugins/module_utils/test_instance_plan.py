@@ -237,10 +237,19 @@ def test_an_instance_that_never_proved_itself_is_dropped_before_an_older_good_on
 
 
 def test_a_new_instance_follows_the_live_one_if_that_is_good():
-    assert predecessor(CONVERGED) == LIVE
+    assert predecessor(CONVERGED, OTHER) == LIVE
     unproven = {**CONVERGED.records, LIVE: {"previous": OLD, "accepted": False}}
-    assert predecessor(replace(CONVERGED, records=unproven)) == OLD
-    assert predecessor(FRESH) is None
+    assert predecessor(replace(CONVERGED, records=unproven), OTHER) == OLD
+    assert predecessor(FRESH, OTHER) is None
+
+
+def test_an_instance_is_never_the_one_before_itself():
+    records = {
+        LIVE: {"previous": OLD, "accepted": False},
+        OLD: {"previous": OTHER},
+        OTHER: {"previous": None},
+    }
+    assert predecessor(replace(CONVERGED, records=records), OLD) == OTHER
 
 
 def test_an_instance_that_is_deployed_once_more_leaves_its_old_place_in_the_line():
