@@ -243,16 +243,21 @@ class RolledBack:
         return swap.steps
 
     def _held_afterwards(self) -> list[dict[str, Any]]:
-        back = (self.origin, self.again.target.id, self.live)
+        back = {self.origin, self.again.target.id}
+        left = {self.live, self._live_today()} - {self.again.target.id}
+        what = {"release": self.records[self.live].get("release"), "at": now(), "by": self.params["by"]}
         return [
-            *(entry for entry in self.held if entry["instance"] not in back),
-            {
-                "instance": self.live,
-                "release": self.records[self.live].get("release"),
-                "at": now(),
-                "by": self.params["by"],
-            },
+            *(entry for entry in self.held if entry["instance"] not in back | left),
+            *({"instance": instance, **what} for instance in sorted(left)),
         ]
+
+    def _live_today(self) -> str:
+        """Name the live instance as the next run of the same manifest wants it."""
+        try:
+            return as_of_today(self.paths, self.live, self.live, self.records[self.live], self.env).id
+        except ValueError:
+            # What is not whole must not keep anybody from leaving it.
+            return self.live
 
     def result(self) -> dict[str, Any]:
         """Return what is known before anything is done."""

@@ -70,11 +70,14 @@ def test_going_back_again_goes_further_back_until_there_is_no_more(pair, three):
 def test_a_named_release_comes_back_with_the_environment_of_today(pair, three):
     host = pair.host
     record = json.loads(host.sh(f"cat /etc/webstack/alpha/{three['second']}/instance.json"))
-    apps = [pair.alpha(env={"GREETING": "of today"}), pair.beta()]
-    go_back(pair, apps=apps, to=record["release"], env="current").succeeded()
+    today = pair.alpha("first", env={"GREETING": "of today"})
+    go_back(pair, apps=[today, pair.beta()], to=record["release"], env="current").succeeded()
     answer = host.answer()
     assert (answer["text"], answer["greeting"]) == ("second", "of today")
     assert answer["instance"] not in three.values()
+    run = pair.deploy(today).succeeded()
+    assert pair.host.instance("alpha") == answer["instance"]
+    assert any("was rolled back at " in warning for warning in warnings(run))
 
 
 def test_force_deploys_what_was_rolled_back(pair, three):

@@ -17,6 +17,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     build,
     live_record,
 )
+from ansible_collections.webstack.python.plugins.module_utils._instance_rollback import as_of_today
 from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, Swap
 
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -170,6 +171,23 @@ def test_the_environment_of_today_makes_a_copy_with_its_own_id(host):
     assert 'TOKEN="of-today"' in env
     assert swap.record["instance"] == swap.wanted.id
     assert (swap.record["release"], swap.record["previous"]) == ("r2", host.ids["r1"])
+
+
+def test_with_the_environment_of_today_what_was_left_is_held_with_that_environment_too(host):
+    today = {"TOKEN": "of-today"}
+    back = host.go_back(today, environment="current")
+    back.apply()
+    live = host.ids["r3"]
+    record = json.loads((host.paths.instance(live) / "instance.json").read_text())
+    deployed_today = as_of_today(host.paths, live, live, record, today).id
+    assert {entry["instance"] for entry in host.swaps[0].held} == {live, deployed_today}
+    assert {entry["release"] for entry in host.swaps[0].held} == {"r3"}
+
+
+def test_a_live_instance_that_is_not_whole_can_be_left_with_the_environment_of_today(host):
+    (host.paths.instance(host.ids["r3"]) / "env").unlink()
+    host.go_back({"TOKEN": "of-today"}, environment="current").apply()
+    assert [entry["instance"] for entry in host.swaps[0].held] == [host.ids["r3"]]
 
 
 def test_a_copy_listens_where_the_proxies_ask_today(host):
