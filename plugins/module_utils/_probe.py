@@ -155,15 +155,38 @@ def _ask(
                 "Connection": "close",
             },
         )
-        _wait_for_bytes(connection.sock, trouble, deadline)
+        sock = connection.sock
+        _wait_for_bytes(sock, trouble, deadline)
         response = connection.getresponse()
-        body = response.read(BODY_READ).decode("utf-8", "replace")
+        body = _read_body(response, sock, trouble, deadline).decode("utf-8", "replace")
         location = hide(response.getheader("Location", ""))
         return Answer(response.status, hide(body)[:BODY_LIMIT], location, health.body in body)
     except (OSError, http.client.HTTPException) as error:
         raise _NotYet(str(error) or type(error).__name__) from None
     finally:
         connection.close()
+
+
+def _read_body(
+    response: http.client.HTTPResponse, sock: socket.socket, trouble: Callable[[], str], deadline: float
+) -> bytes:
+    """Read the beginning of an answer's body, and no longer than the deadline allows."""
+    # One that is all there at the deadline is still read.
+    deadline = max(deadline, time.monotonic() + PAUSE)
+    body = b""
+    while len(body) < BODY_READ and not response.isclosed():
+        if said := trouble():
+            raise _NotYet(said)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise _NotYet("the answer began, but did not end")
+        sock.settimeout(left)
+        # Unlike read, it gives what is there, and does not wait for the rest.
+        part = response.read1(BODY_READ - len(body))
+        if not part:
+            break
+        body += part
+    return body
 
 
 def _wait_for_bytes(sock: socket.socket, trouble: Callable[[], str], deadline: float) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ class UnixServer(http.server.ThreadingHTTPServer):
         self.socket.bind(self.server_address)
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(path: Path, reply: Reply) -> Iterator[list[dict[str, str]]]:
     """Answer requests as reply says; gives the headers of each, with its path."""
     seen: list[dict[str, str]] = []
@@ -193,6 +193,47 @@ def test_asked_once_an_app_is_not_asked_again(path):
         assert len(seen) == 1
     with serving(path.with_name("other.sock"), lambda _: (200, "")):
         ask_once(path.with_name("other.sock"), Health(), 5)
+
+
+@contextlib.contextmanager
+def dripping(path: Path) -> Iterator[None]:
+    """Answer one request with a body that comes a byte at a time, and never to its end."""
+    ended = threading.Event()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+            for _ in range(50):
+                if ended.wait(0.02):
+                    break
+                connection.sendall(b"x")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
+
+
+def test_an_answer_that_never_ends_is_not_waited_for(path):
+    with dripping(path), pytest.raises(Unhealthy, match=r"^GET / gave no answer within 0\.2 s: "):
+        ask_once(path, Health(), 0.2)
+
+
+def test_a_process_that_ends_in_the_middle_of_its_answer_is_refused_at_once(path):
+    started = time.monotonic()
+    with dripping(path), pytest.raises(Unhealthy, match="the process ended"):
+        wait_until_healthy(
+            path, Health(), lambda: "the process ended" if time.monotonic() > started + 0.2 else ""
+        )
 
 
 def test_asked_once_an_app_that_gives_no_answer_is_not_waited_for(path):
