@@ -75,10 +75,10 @@ class Swap:
     account: the app's user. listen: the public address. current: the link that follows
     the live instance, None for none. record: what instance.json is to say of the wanted instance.
     others: what it is to say of other instances, by their ids. held: the instances that are not to be
-    deployed again, for held.json. keep: how many instances stay. secrets: values that no message may
-    show. before: what is done once the rehearsal went well and nothing is switched yet; where it raises,
-    nothing is. rehearses: whether the wanted instance is tried where no visitor sees it. steps: what was
-    done, and the seconds it took.
+    deployed again, for held.json; none leaves it as it is. keep: how many instances stay. secrets: values
+    that no message may show. before: what is done once the rehearsal went well and nothing is switched
+    yet; where it raises, nothing is. rehearses: whether the wanted instance is tried where no visitor sees
+    it. steps: what was done, and the seconds it took.
     """
 
     paths: Paths
@@ -289,7 +289,8 @@ class Swap:
         for file in self.plan.shared:
             self._write(file)
         write_record(self.paths, self.wanted.id, self.record)
-        self._write_held()
+        if self.held:
+            write_text(self.paths.held, json.dumps({"held": list(self.held)}, indent=2) + "\n", 0o644)
         self.paths.record.parent.mkdir(exist_ok=True)
         write_text(self.paths.record, live_record(self.paths, self.wanted.id))
         for instance, record in self.others.items():
@@ -301,12 +302,6 @@ class Swap:
         units = (self.paths.handle, self.paths.target)
         if not all(self.observed.unit(unit).up for unit in units):
             _systemd.systemctl("start", *units)
-
-    def _write_held(self) -> None:
-        if self.held:
-            write_text(self.paths.held, json.dumps({"held": list(self.held)}, indent=2) + "\n", 0o644)
-        else:
-            self.paths.held.unlink(missing_ok=True)
 
     def _retire(self) -> None:
         """Stop the old instance: it takes no more requests, and ends those that it has."""

@@ -130,6 +130,8 @@ class Watch:
         record = _instance_host.read_records(self.paths)[self.instance]
         if not record.get("accepted", True):
             write_record(self.paths, self.instance, {**record, "accepted": True})
+        # Not before: an instance that is taken back must not let go of those that were rolled back.
+        self.paths.held.unlink(missing_ok=True)
 
     def _observe(self) -> str:
         """Return what went wrong, '' for nothing."""

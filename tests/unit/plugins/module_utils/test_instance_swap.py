@@ -376,19 +376,10 @@ def test_the_commit_writes_who_is_held_and_what_else_changes_in_the_line(host):
     }
 
 
-def test_an_ordinary_commit_lets_go_of_those_that_were_held(host):
+def test_a_commit_alone_leaves_those_that_are_held(host):
     make_live(host)
     host.paths.held.write_text('{"held": []}')
     swap(host)
-    assert not host.paths.held.exists()
-
-
-def test_a_refusal_leaves_those_that_are_held(host):
-    make_live(host)
-    host.paths.held.write_text('{"held": []}')
-    host.unhealthy = "check-"
-    with pytest.raises(_instance_swap.Refused):
-        swap(host)
     assert host.paths.held.exists()
 
 

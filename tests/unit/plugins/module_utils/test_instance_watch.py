@@ -179,13 +179,17 @@ def host(tmp_path, monkeypatch, unit):
 
 
 def test_an_instance_that_stays_well_is_accepted(host):
+    host.paths.held.write_text('{"held": []}')
     (step,) = host.watch()
     assert (step["step"], host.accepted(), host.swaps) == ("watch", True, [])
+    assert not host.paths.held.exists()
 
 
 def test_without_a_watch_an_instance_is_accepted_at_once(host):
+    host.paths.held.write_text('{"held": []}')
     assert host.watch(0) == []
     assert host.accepted()
+    assert not host.paths.held.exists()
 
 
 def test_a_bad_answer_or_two_are_passed_over(host):
@@ -202,8 +206,11 @@ def test_a_watch_does_not_end_on_a_bad_answer(host):
 
 def test_an_instance_that_does_badly_is_taken_back_with_the_evidence(host):
     host.answers = [True, False, False, False]
+    held = '{"held": [{"instance": "cccccccccccc"}]}'
+    host.paths.held.write_text(held)
     with pytest.raises(TakenBack) as taken:
         host.watch()
+    assert host.paths.held.read_text() == held
     assert host.swaps == [(OLD, False), "notified"]
     assert not host.accepted()
     assert str(taken.value) == (
