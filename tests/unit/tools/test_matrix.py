@@ -31,7 +31,7 @@ def test_wide_sets_are_run_and_their_tables_shown(ran, monkeypatch, capsys, tmp_
     monkeypatch.setattr(matrix.sys, "argv", ["matrix"])
     (tmp_path / "faults-wide.txt").write_text("of the last time\n")
     assert matrix.matrix() == 0
-    assert ran == [(("faults",), "1")]
+    assert ran == [(matrix.WIDE, "1")]
     assert "all: 3 of 3\n1 passed, 0 failed\n" in capsys.readouterr().out
 
 
