@@ -396,13 +396,19 @@ def ensure_absent(module: AnsibleModule) -> dict[str, Any]:
     return {"changed": changed, "repaired": [], "steps": steps}
 
 
-def still_live(paths: _instance.Paths) -> str:
-    """Say what visitors get after a failure."""
-    live = _instance.recorded_instance(read_text(paths.record))
+def live_instance(paths: _instance.Paths) -> str | None:
+    """Return the instance that the record names; None for no record."""
+    return _instance.recorded_instance(read_text(paths.record))
+
+
+def still_live(paths: _instance.Paths, before: str | None) -> str:
+    """Say what visitors get after a failure. before: the instance that was live before the run."""
+    live = live_instance(paths)
     if live is None:
         return f"{paths.app}: no instance is live."
     release = _instance_host.read_records(paths).get(live, {}).get("release", "unknown")
-    return f"{paths.app}: instance {live} (release {release}) is live, as before."
+    since = "as before" if live == before else "since this run"
+    return f"{paths.app}: instance {live} (release {release}) is live, {since}."
 
 
 def main() -> None:
@@ -418,17 +424,19 @@ def main() -> None:
     module.no_log_values = set(secrets_of(env))
     raise_terminated()
     paths = _instance.Paths(module.params["name"])
+    before = live_instance(paths)
     try:
         refuse_foreign_units(paths)
         if module.check_mode:
             result = run(module, env)
         else:
             with lock(paths.lock, module.params["by"]):
+                before = live_instance(paths)
                 result = run(module, env)
                 if module.params["state"] == "absent":
                     paths.lock.unlink()
     except (Refused, Unproven, Locked, Terminated, _systemd.SystemdError, ValueError, OSError) as error:
-        module.fail_json(msg=mask(f"{error}\n{still_live(paths)}", module.no_log_values))
+        module.fail_json(msg=mask(f"{error}\n{still_live(paths, before)}", module.no_log_values))
     module.exit_json(**result)
 
 

@@ -34,13 +34,15 @@ def test_the_hosts_key_is_made_once_and_for_root_alone(tmp_path, monkeypatch):
 
 def test_a_failure_ends_with_what_is_live(tmp_path):
     paths = Paths("shop", tmp_path)
-    assert instance.still_live(paths) == "shop: no instance is live."
+    assert instance.still_live(paths, None) == "shop: no instance is live."
     paths.record.parent.mkdir(parents=True)
     paths.record.write_text(live_record(paths, "aaaaaaaaaaaa"))
     folder = paths.instance("aaaaaaaaaaaa")
     folder.mkdir(parents=True)
     (folder / "instance.json").write_text(json.dumps({"release": "r1"}))
-    assert instance.still_live(paths) == "shop: instance aaaaaaaaaaaa (release r1) is live, as before."
+    said = "shop: instance aaaaaaaaaaaa (release r1) is live, "
+    assert instance.still_live(paths, "aaaaaaaaaaaa") == f"{said}as before."
+    assert instance.still_live(paths, "bbbbbbbbbbbb") == f"{said}since this run."
 
 
 def test_a_unit_of_somebody_else_is_refused(tmp_path):
@@ -151,6 +153,20 @@ def test_a_failure_shows_no_value_of_the_environment(started, monkeypatch):
     with pytest.raises(SystemExit):
         instance.main()
     assert started.said == ["boom: ********\nshop: no instance is live."]
+
+
+def test_a_failure_after_the_switch_is_told_as_one(started, monkeypatch):
+    record = started.paths.record
+
+    def switch(*_: object) -> None:
+        record.parent.mkdir(parents=True)
+        record.write_text(live_record(started.paths, "aaaaaaaaaaaa"))
+        raise instance.Unproven("boom")
+
+    monkeypatch.setattr(instance, "run", switch)
+    with pytest.raises(SystemExit):
+        instance.main()
+    assert started.said == ["boom\nshop: instance aaaaaaaaaaaa (release unknown) is live, since this run."]
 
 
 def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
