@@ -66,12 +66,14 @@ class Crashes:
         self._master = ""
         self._seen: set[int] = set()
         restarts, dead = self._count()
-        self._before = (restarts, dead) if continued else (0, set[int]())
+        self._restarts_before, self._dead_before = (restarts, dead) if continued else (0, set[int]())
 
     def describe(self) -> str:
         """Say how many there were; '' for none."""
         restarts, dead = self._count()
-        restarts, workers = restarts - self._before[0], len(dead - self._before[1])
+        # A start by hand lets systemd count from 0 again.
+        self._restarts_before = min(self._restarts_before, restarts)
+        restarts, workers = restarts - self._restarts_before, len(dead - self._dead_before)
         if not restarts and not workers:
             return ""
         return f"crashes: systemd restarted it {restarts} times, {workers} of its workers died"

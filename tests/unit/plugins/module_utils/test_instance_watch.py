@@ -118,6 +118,15 @@ def test_a_watch_that_is_continued_leaves_out_what_was_before(unit):
     assert "restarted it 0 times, 1 of its workers died" in crashes.describe()
 
 
+def test_a_restart_by_hand_lets_the_count_of_restarts_begin_anew(unit):
+    unit.shown["NRestarts"] = "3"
+    crashes = unit.crashes(continued=True)
+    unit.shown |= {"NRestarts": "0", "InvocationID": "j"}
+    assert crashes.describe() == ""
+    unit.shown["NRestarts"] = "1"
+    assert "restarted it 1 times" in crashes.describe()
+
+
 class Host:
     """A host with an old instance, and a new one that is live and not accepted yet."""
 
