@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ansible_collections.webstack.python.plugins.module_utils._files import read
 from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
 from ansible_collections.webstack.python.plugins.module_utils._instance_log import Attempt, logged
 from ansible_collections.webstack.python.plugins.module_utils._instance_recorded import (
+    Recorded,
     earlier,
     read_held,
 )
@@ -170,8 +171,9 @@ class Watch:
 
     def _take_back(self, module: AnsibleModule, evidence: str) -> None:
         app = self.paths.app
+        passed_over: list[str] = []
         try:
-            again = self._one_before(module)
+            again = self._one_before(module, passed_over)
             attempt = Attempt(
                 paths=self.paths,
                 by=module.params["by"],
@@ -187,17 +189,29 @@ class Watch:
             with logged(attempt, again.hide, module.warn):
                 swap.run(settle=False)
         except (Refused, ValueError, OSError, _systemd.SystemdError) as error:
+            evidence = "\n".join([evidence, *passed_over])
             raise Unproven(f"{app}: {evidence}\nIt stays live all the same: {error}") from None
         notify.after(module.warn)
+        evidence = "\n".join([evidence, *passed_over])
         raise TakenBack(f"{app}: {evidence}\nIt was taken back.")
 
-    def _one_before(self, module: AnsibleModule) -> Again:
-        """Return the nearest good instance before this one. Raises ValueError."""
+    def _one_before(self, module: AnsibleModule, passed_over: list[str]) -> Again:
+        """Return the nearest good instance before this one that can run.
+
+        passed_over: gets what is said of each that cannot. Raises ValueError where there is none.
+        """
         records = _instance_host.read_records(self.paths)
         held = [entry["instance"] for entry in read_held(self.paths)]
         for name in earlier(records, self.instance, held):
-            target = as_of_today(self.paths, self.instance, name, records[name], None)
+            target = self._as_of_today(name, records[name], passed_over)
             # One that differs by its public sockets alone would do as badly: it is the same instance.
-            if target.id != self.instance:
+            if target is not None and target.id != self.instance:
                 return Again(module, self.paths, target)
         raise ValueError("there is no good instance before it")
+
+    def _as_of_today(self, name: str, record: Mapping[str, Any], passed_over: list[str]) -> Recorded | None:
+        try:
+            return as_of_today(self.paths, self.instance, name, record, None)
+        except ValueError as error:
+            passed_over.append(f"Passed over: {error}")
+            return None

@@ -244,6 +244,43 @@ def test_a_first_instance_that_does_badly_stays_and_is_not_accepted(host):
     assert not host.accepted()
 
 
+def lose(monkeypatch, *lost: str) -> None:
+    """Let instances be ones that cannot run any more."""
+    found = watch.as_of_today
+
+    def as_of_today(paths, live, name, record, env):
+        if name in lost:
+            raise ValueError(f"instance {name} cannot run any more")
+        return found(paths, live, name, record, env)
+
+    monkeypatch.setattr(watch, "as_of_today", as_of_today)
+
+
+def test_one_before_that_cannot_run_is_passed_over_for_an_older_one(host, monkeypatch):
+    older = "cccccccccccc"
+    host.paths.instance(older).mkdir()
+    host.write(older, {})
+    host.write(OLD, {"previous": older})
+    lose(monkeypatch, OLD)
+    host.answers = [False] * 3
+    with pytest.raises(TakenBack) as taken:
+        host.watch()
+    assert host.swaps == [(older, False), "notified"]
+    end = f"\nPassed over: instance {OLD} cannot run any more\nIt was taken back."
+    assert str(taken.value).endswith(end)
+
+
+def test_where_none_before_can_run_the_bad_one_stays_and_they_are_named(host, monkeypatch):
+    lose(monkeypatch, OLD)
+    host.answers = [False] * 3
+    with pytest.raises(Unproven) as stays:
+        host.watch()
+    assert str(stays.value).endswith(
+        f"\nPassed over: instance {OLD} cannot run any more\n"
+        "It stays live all the same: there is no good instance before it"
+    )
+
+
 def test_where_the_one_before_is_refused_the_bad_one_stays(host, monkeypatch):
     def refuse(*_: object) -> None:
         raise Refused("shop: instance aaaaaaaaaaaa did not start")
