@@ -62,6 +62,11 @@ class Present:
         return not self.plan.swap and not is_good(self.observed.records.get(self.wanted.id, {}))
 
     @property
+    def _before(self) -> str | None:
+        """Name the instance that is live before the wanted one, or was before the run that was ended."""
+        return predecessor(self.observed, self.wanted.id) if self.unproven else self.observed.live
+
+    @property
     def settles(self) -> bool:
         """Tell whether this run closes sockets that are no longer wanted."""
         return bool(self.params["settle"] and self.plan.leave)
@@ -112,7 +117,7 @@ class Present:
             self.release,
             self.env,
             instance=self.wanted.id,
-            previous=self.observed.live,
+            previous=self._before,
             action="deploy",
         )
         swap = Swap(
@@ -136,7 +141,7 @@ class Present:
             swap.run(settle=self.params["settle"])
             if self.plan.swap or self.unproven:
                 self._watch(swap)
-        if self.plan.swap:
+        if self.plan.swap or self.unproven:
             notify.after(self.module.warn)
         return swap.steps
 
@@ -159,7 +164,7 @@ class Present:
             paths=self.paths,
             by=self.params["by"],
             action="deploy",
-            before=predecessor(self.observed, self.wanted.id) if self.unproven else self.observed.live,
+            before=self._before,
             to=self.wanted.id,
             release=self.release.name,
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import types
+from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.webstack.python.plugins.module_utils import (
+    _hook,
     _instance,
     _instance_options,
     _instance_present,
@@ -169,13 +172,15 @@ def test_a_failure_after_the_switch_is_told_as_one(started, monkeypatch):
     assert started.said == ["boom\nshop: instance aaaaaaaaaaaa (release unknown) is live, since this run."]
 
 
-def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
-    seen = []
+@pytest.fixture
+def applied(monkeypatch, tmp_path):
+    """A Present of a live instance, with a stand-in for the swap; swaps: what each was made of."""
+    swaps = []
     monkeypatch.setattr(
         _instance_present,
         "Swap",
         lambda **given: (
-            seen.append(given["secrets"]) or types.SimpleNamespace(run=lambda **_: None, steps=[])
+            swaps.append(given) or types.SimpleNamespace(run=lambda **_: None, steps=[], health=None)
         ),
     )
     present = object.__new__(_instance_present.Present)
@@ -190,7 +195,8 @@ def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
     }
     present.module = types.SimpleNamespace()
     present.module.warn = pytest.fail
-    present.paths = types.SimpleNamespace(app="shop")
+    present.params |= {"by": "ann@ws", "settings": {}}
+    present.paths = Paths("shop", tmp_path)
     present.current = None
     present.wanted = types.SimpleNamespace(id="aaaaaaaaaaaa")
     present.observed = types.SimpleNamespace(records={}, live=None)
@@ -198,8 +204,30 @@ def test_a_swap_knows_the_values_that_it_must_not_show(monkeypatch):
     present.release = None
     monkeypatch.setattr(_instance_present, "find_account", lambda *_: None)
     monkeypatch.setattr(present, "_record", dict)
-    assert present.apply() == []
-    assert seen == [{"hunter2hunter2"}]
+    present.swaps = swaps
+    return present
+
+
+def test_a_swap_knows_the_values_that_it_must_not_show(applied):
+    assert applied.apply() == []
+    assert [swap["secrets"] for swap in applied.swaps] == [{"hunter2hunter2"}]
+
+
+def test_what_comes_after_a_switch_comes_after_a_watch_that_another_run_ends(applied, monkeypatch):
+    said = []
+    monkeypatch.setattr(_hook, "run_all", lambda *given: said.append(given))
+    monkeypatch.setattr(os, "fchown", lambda *_: None)
+    monkeypatch.setattr(
+        _instance_present, "Watch", lambda **_: types.SimpleNamespace(run=lambda *_: said.append("watched"))
+    )
+    applied.params["notify"]["after"] = ["say after"]
+    records = {"aaaaaaaaaaaa": {"accepted": False, "previous": "bbbbbbbbbbbb"}}
+    applied.observed = types.SimpleNamespace(records=records, live="aaaaaaaaaaaa")
+    applied.release = _instance.Release(Path("/srv/r2/code"), Path("/srv/venv"), (), "27", ())
+    applied.apply()
+    watched, (commands, context, kind) = said
+    assert (watched, commands, kind) == ("watched", ["say after"], "notify.after")
+    assert context.more["WEBSTACK_PREVIOUS"] == "bbbbbbbbbbbb"
 
 
 def test_the_documentation_and_the_arguments_name_the_same_options():
