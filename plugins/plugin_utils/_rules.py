@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn_settings as settings_data
+from ansible_collections.webstack.python.plugins.plugin_utils import _url
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import kind
 
 Problems = Iterator[str]
@@ -34,7 +35,6 @@ SYSTEMD_SIZE = re.compile(r"([0-9]+)([KMGT])")
 NGINX_SIZE = re.compile(r"0|[1-9][0-9]*[kKmMgG]")
 NGINX_TIME = re.compile(r"[0-9]+|([0-9]+(ms|[smhd]))+")
 RELEASE = re.compile(r"[0-9][A-Za-z0-9.!+]*")
-INDEX_URL = re.compile(r"((https?|file)://(?!-)[^\s\x00-\x1f\x7f]+)?")
 VERSION = r"(~=|===?|!=|<=?|>=?)\s*[A-Za-z0-9.*+!_-]+"
 REQUIREMENT = re.compile(
     rf"""
@@ -65,6 +65,7 @@ USE_BODY_SIZE = 'write a size with its unit, such as 10m, or "0" for no bound'
 USE_NGINX_LISTEN = 'write a list of ports or addresses with ports, such as ["80", "[::]:80"]'
 USE_NGINX_TIME = "write a time with its unit, such as 60s"
 USE_INDEX_URL = "write an https URL"
+INDEX_CREDENTIALS = "python_app_index_username and python_app_index_password"
 USE_RELEASE = "write one version, such as 1.2.3"
 USE_SETTINGS = "write each setting as name: value"
 USE_ABSOLUTE = "write an absolute path of letters, digits and . _ - + @ , = ~ :"
@@ -261,8 +262,10 @@ def nginx_endpoint(value: str) -> Endpoint | None:
 
 def index_url(value: str) -> Problems:
     """A package index, or nothing; the URL may hold a password."""
-    if not INDEX_URL.fullmatch(value):
+    if value and not _url.has_scheme(value, "https", "http", "file"):
         yield f"is not the address of a package index; {USE_INDEX_URL}"
+    elif value and not _url.is_strict(value):
+        yield f"is not a proper URL; {_url.ENCODE}, or use {INDEX_CREDENTIALS}"
 
 
 def absolute_path_or_none(value: str) -> Problems:

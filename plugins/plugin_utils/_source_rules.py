@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _rules, _url
 from ansible_collections.webstack.python.plugins.plugin_utils._git import SCP_LIKE
 from ansible_collections.webstack.python.plugins.plugin_utils._source_archive import CHECKSUM, is_url
 from ansible_collections.webstack.python.plugins.plugin_utils._source_package import PIN
@@ -31,13 +31,11 @@ BELONGING = {
     "checksum": ("a checksum", ("archive",)),
 }
 REFERENCE = re.compile(r"(?!-)(?!.*\.\.)[^\s~^:?*\[\\\x00-\x1f\x7f]+")
-GIT_URL = re.compile(r"(https|ssh|file)://(?!-)[^\s\x00-\x1f\x7f]+")
 GIT_PATH = re.compile(r"\.{0,2}(/[\w.@+,=~:-]+)+/?")
 TOKEN = re.compile(r"[!-~]+")
 PRIVATE_KEY = re.compile(
     r"\s*-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s.+\s-----END ([A-Z]+ )*PRIVATE KEY-----\s*", re.DOTALL
 )
-HTTPS_URL = re.compile(r"https://(?!-)[^\s\x00-\x1f\x7f]+")
 
 USE_GIT = "write an https, ssh or file URL, user@host:path, or a path that starts with / or ."
 USE_FOLDER = "name a folder on the controller"
@@ -97,7 +95,7 @@ def _credentials(value: Mapping[str, Any]) -> Problems:
     if "token" in value and git:
         if not git.startswith("https://"):
             yield "has a token, which only an https URL takes; remove token, or write git as an https URL"
-        elif urlsplit(git).password is not None:
+        elif _url.is_strict(git) and urlsplit(git).password is not None:
             yield "has a token and a password in git; remove the password from the URL"
     if "deploy_key" in value and git and not (git.startswith("ssh://") or SCP_LIKE.fullmatch(git)):
         yield "has a deploy_key, which only ssh takes; remove deploy_key, or write git as user@host:path"
@@ -122,8 +120,10 @@ def archive(base: str | None) -> Callable[[str], Problems]:
 
     def rule(value: str) -> Problems:
         if is_url(value):
-            if not HTTPS_URL.fullmatch(value):
+            if not _url.has_scheme(value, "https"):
                 yield f"is not fetched safely; {USE_ARCHIVE}"
+            elif not _url.is_strict(value):
+                yield f"is not a proper URL; {_url.ENCODE}"
         elif base is not None and not os.path.isfile(os.path.join(base, os.path.expanduser(value))):
             yield f"{value!r} is not a file{_start(value, base)}; {USE_ARCHIVE}"
 
@@ -142,8 +142,11 @@ def subfolder(value: str) -> Problems:
 
 def git_url(value: str) -> Problems:
     """A repository by a transport that proves whom it talks to; the URL may hold a password."""
-    if not (GIT_URL.fullmatch(value) or SCP_LIKE.fullmatch(value) or GIT_PATH.fullmatch(value)):
-        yield f"is not a repository that is fetched safely; {USE_GIT}"
+    if not _url.has_scheme(value, "https", "ssh", "file"):
+        if not (SCP_LIKE.fullmatch(value) or GIT_PATH.fullmatch(value)):
+            yield f"is not a repository that is fetched safely; {USE_GIT}"
+    elif not _url.is_strict(value):
+        yield f"is not a proper URL; {_url.ENCODE}, or use source.token"
     elif value.startswith("ssh://") and urlsplit(value).password is not None:
         yield "holds a password, which ssh does not take; remove it, use deploy_key"
 

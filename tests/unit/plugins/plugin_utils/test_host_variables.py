@@ -73,6 +73,7 @@ INDEX = {
     "python_app_index_username": "deploy",
     "python_app_index_password": "hunter2",
 }
+NO_USER = {"python_app_index_username": "", "python_app_index_password": ""}
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,11 @@ INDEX = {
             {"python_app_index_url": "https://deploy:hunter2@pypi.example.com/simple"},
             "python_app_index_username: is in python_app_index_url, too; "
             "remove user and password from the URL",
+        ),
+        (
+            {**NO_USER, "python_app_index_url": "https://deploy:hun/ter2@pypi.example.com/simple"},
+            "python_app_index_url: is not a proper URL; percent-encode user, password and other "
+            "special signs, or use python_app_index_username and python_app_index_password",
         ),
         (
             {"python_app_index_password": ["hunter2"]},

@@ -13,6 +13,7 @@ SUM_REMEDY = 'write "sha256:" and 64 hex digits'
 PIN_REMEDY = "write NAME==VERSION, such as shop==1.4.0"
 ARCHIVE_REMEDY = "write an https URL, or name a file on the controller"
 SUBFOLDER_REMEDY = "name a folder of the source, such as backend"
+ENCODE = "percent-encode user, password and other special signs"
 TOKEN_REMEDY = "write it as one word"
 PASSPHRASE = "has a passphrase, which nobody could type; give a key without one, kept in a vault"
 KEY_REMEDY = "give the text of a private key, from its BEGIN to its END line"
@@ -47,6 +48,8 @@ def judge(source, base="/"):
         {"package": "shop.web[postgres,redis]==1!1.4.0rc1+local"},
         {"git": "https://git.example.com/shop.git", "token": "t0ken\n", "submodules": True},
         {"git": "https://deploy@git.example.com/shop.git", "token": "t0ken"},
+        {"git": "https://bob:p%2Fw@[2001:db8::1]:8443/shop.git"},
+        {"git": "file:///srv/git/shop.git"},
         {"git": "git@git.example.com:shop.git", "deploy_key": KEY},
         {"git": "ssh://git@git.example.com/shop.git", "deploy_key": KEY.strip().replace("\n", "\r\n")},
         {"git": "git.example.com:shop.git", "deploy_key": private_key("MIIB", "RSA PRIVATE KEY")},
@@ -142,6 +145,14 @@ MISTAKES = [
         f"source.archive: is not fetched safely; {ARCHIVE_REMEDY}",
     ),
     (
+        {"archive": URL.replace("git.", "bob:p/w@git."), "checksum": SUM},
+        f"source.archive: is not a proper URL; {ENCODE}",
+    ),
+    (
+        {"git": "https://bob:p[w]@git.example.com/shop.git"},
+        f"source.git: is not a proper URL; {ENCODE}, or use source.token",
+    ),
+    (
         {"archive": "no/such.zip"},
         f"source.archive: 'no/such.zip' is not a file from /; {ARCHIVE_REMEDY}",
     ),
@@ -169,6 +180,13 @@ def test_a_mistake_is_named_with_its_remedy(source, message):
         {"git": "https://git.example.com/x.git", "token": "hunter2 hunter2", "deploy_key": "hunter2"},
         {"git": "https://git.example.com/x.git", "token": ["hunter2"], "deploy_key": {"a": "hunter2"}},
         {"git": "ssh://bob:hunter2@git.example.com/x.git"},
+        {"git": "https://bob:hunter2/@git.example.com/x.git"},
+        {"git": "https://bob:hunter2]@git.example.com/x.git", "token": "hunter2"},
+        {"git": "https://bob:1/hunter2@git.example.com/x.git"},
+        {"git": "https://hunter2#x@git.example.com/x.git"},
+        {"git": "https://bob:hunter2%@git.example.com/x.git"},
+        {"git": "https://git.example.com:65536/hunter2.git"},
+        {"git": "https://[::1::]/hunter2.git"},
     ],
     ids=str,
 )
