@@ -28,10 +28,16 @@ from ansible_collections.webstack.python.plugins.plugin_utils._git import Reposi
 from ansible_collections.webstack.python.plugins.plugin_utils._person import person
 from ansible_collections.webstack.python.plugins.plugin_utils._resolution import build_once
 from ansible_collections.webstack.python.plugins.plugin_utils._source_requirements import discover
-from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError, Tree
+from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import (
+    SourceError,
+    Tree,
+    refuse_changed,
+)
 
 # What only the controller needs; a repository's address may hold credentials, too.
 OWN_OPTIONS = ("source", "ca_bundle", "apps")
+# The kinds of source that are read anew for each task and host.
+CHANGING = ("path", "archive")
 REMOTE_ADDRESS = re.compile(r"[^/]+:")
 
 
@@ -85,6 +91,8 @@ class ActionModule(ActionBase):
     def _describe(self, options: dict[str, Any], variables: dict[str, Any]) -> tuple[Tree, dict[str, Any]]:
         """Return an app's source tree, and the module's arguments. Raises SourceError."""
         tree = self._collect(options)
+        if tree.kind in CHANGING:
+            refuse_changed(tree, Path(constants.DEFAULT_LOCAL_TMP))
         arguments = module_options(options)
         if options["source"]["package"]:
             arguments["requirements"] = _source_package.requirements(

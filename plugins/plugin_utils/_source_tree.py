@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import io
@@ -13,7 +14,7 @@ import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import digest
@@ -141,6 +142,21 @@ def _subtree(
         raise SourceError(f"{origin} has no files in the folder '{folder}'; check source.subfolder")
     place = f"{origin}#subdirectory={folder}"
     return make_tree(kind, place, revision, inner, lambda path: read(f"{folder}/{path}"))
+
+
+def refuse_changed(tree: Tree, run: Path) -> None:
+    """Raise SourceError where this run has read another tree from the same place before.
+
+    run: a folder that one run of a playbook, with all its forks, has for itself.
+    """
+    with (run / f"webstack-tree-{sha256(tree.origin.encode())}").open("a+", encoding="utf-8") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
+        note.seek(0)
+        known = note.read()
+        if not known:
+            note.write(tree.digest)
+        elif known != tree.digest:
+            raise SourceError(f"{tree.origin} was changed while it was read; run again")
 
 
 def travels(path: str) -> bool:

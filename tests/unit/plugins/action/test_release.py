@@ -86,6 +86,28 @@ def test_archive_beside_the_playbook_is_a_source(folder):
     assert same.calls[0]["_found"]["tree"] == found["tree"]
 
 
+@pytest.mark.parametrize("source", [SOURCE, {"archive": "shop.tar"}], ids=["path", "archive"])
+def test_source_that_changes_in_a_run_is_refused(folder, tmp_path, monkeypatch, source):
+    def pack():
+        with tarfile.open(folder / "shop.tar", "w") as packed:
+            packed.add(folder / "shop")
+
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
+    pack()
+    for _host in range(2):
+        Action(folder, [{}], source=source).run()
+    (folder / "shop/app.py").write_text("app = 2\n")
+    pack()
+    with pytest.raises(
+        AnsibleActionFail, match=r"shop: .*/shop(\.tar)? was changed while it was read; run again"
+    ):
+        Action(folder, [], source=source).run()
+    (tmp_path / "next").mkdir()
+    monkeypatch.setattr(release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "next"))
+    Action(folder, [{}], source=source).run()
+
+
 def test_host_is_told_which_shared_entries_the_source_has(folder):
     action = Action(folder, [{"changed": False}], source=SOURCE, shared=["app.py", "uploads/"])
     action.run()
