@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
             try:
                 _tree, arguments = self._describe(options, variables)
                 wanted.append(arguments)
-            except SourceError:
+            except (SourceError, OSError):
                 # To be said where the app's release is built.
                 unknown.append(options["name"])
         answer = self._module({"state": "compared", "apps": wanted}, variables)
@@ -82,10 +82,10 @@ class ActionModule(ActionBase):
             answer = self._module(arguments, variables)
             if answer.pop("archive_wanted", False):
                 answer = self._build_as_others(answer["resolution"], tree, arguments, variables)
-        except SourceError as error:
+        except (SourceError, OSError) as error:
             raise AnsibleActionFail(
-                f"{options['name']}: {error}\nNothing was changed on the host."
-            ) from error
+                f"{options['name']}: {said(error)}\nNothing was changed on the host."
+            ) from None
         return answer
 
     def _describe(self, options: dict[str, Any], variables: dict[str, Any]) -> tuple[Tree, dict[str, Any]]:
@@ -175,6 +175,17 @@ class ActionModule(ActionBase):
 
     def _remote_user(self, variables: dict[str, Any]) -> str:
         return str(variables.get("ansible_user") or self._play_context.remote_user or "")
+
+
+def said(error: SourceError | OSError) -> str:
+    """Return what went wrong on the controller, with a remedy."""
+    if isinstance(error, SourceError):
+        return str(error)
+    place = error.filename or "a file of the controller"
+    return (
+        f"{place}: {error.strerror or error}; let the user who runs Ansible read the source and write to "
+        "ANSIBLE_HOME, and make room where the disk is full"
+    )
 
 
 def validated(options: dict[str, Any]) -> dict[str, Any]:

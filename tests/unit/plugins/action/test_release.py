@@ -239,6 +239,33 @@ def test_app_whose_source_cannot_be_had_is_one_that_differs(folder):
     assert action.calls[0]["apps"] == []
 
 
+REMEDY = (
+    "let the user who runs Ansible read the source and write to ANSIBLE_HOME, and make room where the disk "
+    "is full\nNothing was changed on the host."
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "/x/app.py"), "shop: /x/app.py: Permission denied; "),
+        (OSError(28, "No space left on device"), "shop: a file of the controller: No space left on device; "),
+        (OSError("no more"), "shop: a file of the controller: no more; "),
+    ],
+)
+def test_trouble_with_the_controllers_files_names_the_app_and_a_remedy(folder, monkeypatch, error, message):
+    def fail(_folder):
+        raise error
+
+    monkeypatch.setattr(release._source_path, "collect", fail)
+    with pytest.raises(AnsibleActionFail) as caught:
+        Action(folder, [], source=SOURCE).run()
+    assert str(caught.value) == message + REMEDY
+    answers = [{"changed": False, "releases": [], "differing": []}]
+    asking = Action(folder, answers, state="compared", apps=[{"name": "shop", "source": SOURCE}])
+    assert asking.run()["differing"] == ["shop"]
+
+
 def test_release_is_built_for_one_app_at_a_time(folder):
     apps = [{"name": "shop", "source": SOURCE}, {"name": "blog", "source": SOURCE}]
     with pytest.raises(AnsibleActionFail, match="one is wanted"):
