@@ -288,13 +288,14 @@ class Swap:
         """Make the wanted instance the live one: from here on a reboot starts it."""
         for file in self.plan.shared:
             self._write(file)
+        # Before the switch, and before its own: at no point two instances name each other as the one before.
+        for instance, record in self.others.items():
+            write_record(self.paths, instance, record)
         write_record(self.paths, self.wanted.id, self.record)
         if self.held:
             write_text(self.paths.held, json.dumps({"held": list(self.held)}, indent=2) + "\n", 0o644)
         self.paths.record.parent.mkdir(exist_ok=True)
         write_text(self.paths.record, live_record(self.paths, self.wanted.id))
-        for instance, record in self.others.items():
-            write_record(self.paths, instance, record)
         _systemd.daemon_reload()
         self._admit()
         self._relink()

@@ -8,6 +8,7 @@ import pwd
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import (
@@ -374,6 +375,34 @@ def test_the_commit_writes_who_is_held_and_what_else_changes_in_the_line(host):
     assert json.loads((host.paths.instance(OLD) / "instance.json").read_text()) == {
         "previous": "cccccccccccc"
     }
+
+
+def kill_commit(host: Host, monkeypatch: pytest.MonkeyPatch, at: Path) -> None:
+    """Let the commit end where it would write a file, as a killed run's does."""
+    write_text = _instance_swap.write_text
+
+    def write(path: Path, *given: Any, **named: Any) -> None:
+        if path == at:
+            raise KeyboardInterrupt
+        write_text(path, *given, **named)
+
+    monkeypatch.setattr(_instance_swap, "write_text", write)
+    with pytest.raises(KeyboardInterrupt):
+        swap(host, others={OLD: {"previous": "cccccccccccc"}})
+
+
+def read_record(host: Host, instance: str) -> dict[str, object]:
+    record: dict[str, object] = json.loads((host.paths.instance(instance) / "instance.json").read_text())
+    return record
+
+
+@pytest.mark.parametrize("written", ["record of what is live", "instance.json"])
+def test_a_killed_commit_leaves_no_two_instances_that_name_each_other(host, monkeypatch, written):
+    make_live(host)
+    (host.paths.instance(OLD) / "instance.json").write_text(json.dumps({"previous": NEW}))
+    own = host.paths.instance(NEW) / "instance.json"
+    kill_commit(host, monkeypatch, own if written == "instance.json" else host.paths.record)
+    assert read_record(host, OLD)["previous"] == "cccccccccccc"
 
 
 def test_a_commit_alone_leaves_those_that_are_held(host):
