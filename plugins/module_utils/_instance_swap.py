@@ -45,6 +45,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_plan imp
     Observed,
     Plan,
     beyond,
+    is_good,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask
 from ansible_collections.webstack.python.plugins.module_utils._probe import (
@@ -291,11 +292,15 @@ class Swap:
         # Before the switch, and before its own: at no point two instances name each other as the one before.
         for instance, record in self.others.items():
             write_record(self.paths, instance, record)
-        write_record(self.paths, self.wanted.id, self.record)
+        proven = is_good(self.observed.records.get(self.wanted.id, {"accepted": False}))
+        # One that was never live is no good one yet.
+        ahead = self.record if proven else {**self.record, "accepted": False}
+        write_record(self.paths, self.wanted.id, ahead)
         if self.held:
             write_text(self.paths.held, json.dumps({"held": list(self.held)}, indent=2) + "\n", 0o644)
         self.paths.record.parent.mkdir(exist_ok=True)
         write_text(self.paths.record, live_record(self.paths, self.wanted.id))
+        write_record(self.paths, self.wanted.id, self.record)
         _systemd.daemon_reload()
         self._admit()
         self._relink()

@@ -26,7 +26,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     recorded_instance,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_absent import remove
-from ansible_collections.webstack.python.plugins.module_utils._instance_plan import decide
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import decide, is_good
 from ansible_collections.webstack.python.plugins.module_utils._probe import Health, Unhealthy
 
 NEW, OLD = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
@@ -403,6 +403,23 @@ def test_a_killed_commit_leaves_no_two_instances_that_name_each_other(host, monk
     own = host.paths.instance(NEW) / "instance.json"
     kill_commit(host, monkeypatch, own if written == "instance.json" else host.paths.record)
     assert read_record(host, OLD)["previous"] == "cccccccccccc"
+
+
+def test_an_instance_counts_as_good_only_once_it_was_live(host, monkeypatch):
+    make_live(host)
+    with monkeypatch.context() as killed:
+        kill_commit(host, killed, host.paths.record)
+    assert read_record(host, NEW)["accepted"] is False
+    swap(host)
+    assert is_good(read_record(host, NEW))
+
+
+def test_a_good_instance_stays_one_where_the_commit_is_killed(host, monkeypatch):
+    make_live(host)
+    host.paths.instance(NEW).mkdir()
+    (host.paths.instance(NEW) / "instance.json").write_text('{"accepted": true}')
+    kill_commit(host, monkeypatch, host.paths.record)
+    assert is_good(read_record(host, NEW))
 
 
 def test_a_commit_alone_leaves_those_that_are_held(host):
