@@ -45,16 +45,25 @@ def number(name: str, default: int) -> int:
 
 def load_results(anew: bool) -> Results:
     """Return the results so far; none of them where everything is measured anew."""
-    fresh: Results = {"cells": {}, "streams": [], "tutorial": None, "times": {}}
+    fresh: Results = {"cells": {}, "streams": [], "tutorial": None, "times": {}, "measured": {}}
     if anew or not RESULTS.exists():
         return fresh
-    return {**fresh, **json.loads(RESULTS.read_text())}
+    results = {**fresh, **json.loads(RESULTS.read_text())}
+    if about := results.pop("about", None):
+        # Such a file has one date for all that it holds.
+        results["measured"]["earlier"] = about
+    return results
 
 
-def write(results: Results) -> None:
-    """Write the results, and what they look like."""
+def note(results: Results, name: str) -> None:
+    """Write down when and where a result was measured. name: of a cell, a part or a number of apps."""
+    results["measured"][name] = {"date": datetime.date.today().isoformat(), "machine": host.machine()}
+
+
+def write(results: Results, name: str) -> None:
+    """Write the results, of which one is new, and what they look like. name: as in note."""
     host.OUT.mkdir(parents=True, exist_ok=True)
-    results["about"] = {"date": datetime.date.today().isoformat(), "machine": host.machine()}
+    note(results, name)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     order = [cell.name for cell in cells.all_cells()]
     rows = [cells.row_from_json(row) for row in results["cells"].values()]
@@ -62,8 +71,8 @@ def write(results: Results) -> None:
     tutorial = special.Tutorial(**results["tutorial"]) if results["tutorial"] else None
     streams = [special.Stream(**stream) for stream in results["streams"]]
     taken = sorted((times.Times(**entry) for entry in results["times"].values()), key=lambda e: e.apps)
-    TABLE.write_text(report.document(results["about"], rows, streams, tutorial, taken))
-    about = f"{results['about']['date']}, {results['about']['machine']}"
+    about = report.measured(results["measured"].values())
+    TABLE.write_text(report.document(about, rows, streams, tutorial, taken))
     PICTURE.write_text(picture.draw(rows, about))
 
 
@@ -102,7 +111,7 @@ def measure_cell(cell: cells.Cell, rounds: int, results: Results) -> str:
     """Measure a cell into the results and return it in words."""
     row = cells.measure(cell, rounds)
     results["cells"][cell.name] = row.as_json()
-    write(results)
+    write(results, cell.name)
     steady, swap = row.steady, row.swap
     return (
         f"{row.failed} of {row.requests:,} failed; p99.9 {steady.p999:.1f} ms, in swaps {swap.p999:.1f};"
@@ -114,7 +123,7 @@ def measure_streams(results: Results) -> str:
     """Measure the streams into the results and return them in words."""
     ends = special.streams()
     results["streams"] = [asdict(end) for end in ends]
-    write(results)
+    write(results, "streams")
     return ", ".join(f"{end.stream}: {end.how} after {end.seconds:.1f} s" for end in ends)
 
 
@@ -122,7 +131,7 @@ def measure_tutorial(results: Results) -> str:
     """Measure restarts into the results and return them in words."""
     tutorial = special.tutorial(3)
     results["tutorial"] = asdict(tutorial)
-    write(results)
+    write(results, "tutorial")
     return f"{tutorial.failed:,} of {tutorial.requests:,} failed in {tutorial.restarts} restarts"
 
 
@@ -130,7 +139,7 @@ def measure_times(count: int, results: Results) -> str:
     """Measure runs with this number of apps into the results and return them in words."""
     taken = times.measure(count, 3)
     results["times"][str(count)] = asdict(taken)
-    write(results)
+    write(results, f"times/{count}")
     return f"first {taken.first:.1f} s, nothing {taken.nothing:.1f} s, a line {taken.line:.1f} s"
 
 

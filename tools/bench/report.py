@@ -91,17 +91,23 @@ def profile_tables(times: Times) -> str:
     return "\n\n".join(parts)
 
 
+def measured(abouts: Iterable[Mapping[str, str]]) -> str:
+    """Return when and where results were measured: from the oldest to the newest, on which machines."""
+    known = list(abouts)
+    dates = sorted({about["date"] for about in known})
+    machines = sorted({about["machine"] for about in known})
+    return f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}, {' and '.join(machines)}"
+
+
 def document(
-    about: Mapping[str, str],
+    about: str,
     rows: Sequence[Row],
     streams: Sequence[Stream],
     tutorial: Tutorial | None,
     times: Sequence[Times],
 ) -> str:
-    """Return the whole report; parts that were not measured are left out."""
-    parts = [
-        f"# Benchmarks\n\n{about['date']}, {about['machine']}. Controller, host and load share this machine."
-    ]
+    """Return the whole report; parts that were not measured are left out. about: what measured returns."""
+    parts = [f"# Benchmarks\n\n{about}. Controller, host and load share this machine."]
     parts.append("Made by `make bench`; times in milliseconds unless they say otherwise.")
     fixed = [row for row in rows if row.paced]
     full = [row for row in rows if row.name.endswith("/saturation")]

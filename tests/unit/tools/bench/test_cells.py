@@ -87,7 +87,7 @@ def test_report_and_picture_show_every_cell():
     load = counted((1, 0.01, 200), (5, 0.02, 502))
     runs = [Window(kind, 3, 7) for kind in cells.OPERATIONS]
     rows = [cells.summarize(cell, load, runs, runs) for cell in cells.all_cells()]
-    text = report.document({"date": "2026-11-01", "machine": "2 x processor"}, rows, [], None, [])
+    text = report.document("2026-11-01, 2 x processor", rows, [], None, [])
     svg = picture.draw(rows, "a <caption>")
     ElementTree.fromstring(svg)
     for row in rows:
