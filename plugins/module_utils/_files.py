@@ -38,7 +38,7 @@ def write_text(path: Path, text: str, mode: int = 0o644, uid: int = 0, gid: int 
     The new file has its owner and mode before it has its name, and is on the disk before
     the name points to it. Raises OSError that names the file.
     """
-    temporary = _unnamed(path)
+    temporary = _cleared(path)
     try:
         with naming(path), open(temporary, "x", encoding="utf-8", opener=_open_for_us) as handle:
             handle.write(text)
@@ -66,17 +66,22 @@ def naming(path: Path) -> Iterator[None]:
 
 def replace_link(link: Path, target: str) -> None:
     """Point a symbolic link at a target in one step. Raises OSError."""
-    temporary = _unnamed(link)
+    temporary = _cleared(link)
     temporary.symlink_to(target)
     os.replace(temporary, link)
 
 
-def _unnamed(path: Path) -> Path:
-    """Return where a file is before it has its name, with nothing there.
+def unnamed(path: Path) -> Path:
+    """Return where a file is before it has its name.
 
     Always the same place, so that what a killed run left is gone when the file is written again.
     """
-    temporary = path.with_name(f".{path.name}.new")
+    return path.with_name(f".{path.name}.new")
+
+
+def _cleared(path: Path) -> Path:
+    """Return where a file is before it has its name, with nothing there."""
+    temporary = unnamed(path)
     _discard(temporary)
     return temporary
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.module_utils import _systemd
+from ansible_collections.webstack.python.plugins.module_utils import _hook, _systemd
+from ansible_collections.webstack.python.plugins.module_utils._files import unnamed
 from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
 from ansible_collections.webstack.python.plugins.module_utils._instance_host import (
     public_sockets,
@@ -28,11 +29,13 @@ def remove(paths: Paths, current: Path | None, *, dry: bool) -> tuple[bool, list
     sockets = public_sockets(paths)
     files = _files(paths, sockets, current)
     loaded = [name for name, unit in read_units(paths, sockets).items() if unit.active != "inactive"]
-    if dry or not (files or loaded):
-        return bool(files or loaded), []
+    there = bool(files or loaded or _hook.is_left(paths.app, paths.root))
+    if dry or not there:
+        return there, []
     # The target first, so that no socket starts the app again.
     loaded.sort(key=lambda name: name != paths.target)
     _systemd.stop(loaded)
+    _hook.clear(paths.app, paths.root)
     for path in files:
         _remove(path)
     _systemd.daemon_reload()
@@ -61,6 +64,7 @@ def _files(paths: Paths, sockets: Iterable[str], current: Path | None) -> list[P
         paths.etc,
         paths.sockets,
         paths.log,
+        unnamed(paths.log),
     ]
     found = [path for path in candidates if path.is_symlink() or path.exists()]
     if current is not None and current.is_symlink():

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
-from ansible_collections.webstack.python.plugins.module_utils._files import is_ours, read_text
+from ansible_collections.webstack.python.plugins.module_utils._files import is_ours, read_text, unnamed
 from ansible_collections.webstack.python.plugins.module_utils._instance import (
     ID,
     UNIT_OF_INSTANCE,
@@ -178,12 +178,14 @@ def _litter(paths: Paths, current: Path | None) -> tuple[Path, ...]:
     hidden += paths.record.parent.glob(".live.conf.*")
     hidden += current.parent.glob(f".{current.name}.*") if current else []
     names = {paths.handle, paths.target, paths.mover, paths.record.name, current.name if current else ""}
-    return tuple(
+    of_units = tuple(
         path
         for path in hidden
         for name in (path.stem[1:],)
         if name in names or paths.is_public_socket(name) or name.startswith(paths.unit("", "")[:-1])
     )
+    own = (*paths.etc.glob(".*.new"), *paths.etc.glob("*/.*.new"), unnamed(paths.log))
+    return (*of_units, *(path for path in own if path.exists()))
 
 
 def read_units(paths: Paths, sockets: Iterable[str]) -> dict[str, Unit]:

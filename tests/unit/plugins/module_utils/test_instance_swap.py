@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import (
     _files,
+    _hook,
     _instance_host,
     _instance_swap,
     _systemd,
@@ -457,6 +458,20 @@ def test_an_instance_that_was_live_until_now_can_do_without_a_rehearsal(host):
     assert not any("check-" in call for call in host.calls if call.startswith("start"))
 
 
+def test_files_of_an_app_that_were_never_finished_are_cleared(host):
+    make_live(host)
+    host.paths.log.parent.mkdir(parents=True)
+    left = [
+        host.paths.etc / ".held.json.new",
+        host.paths.instance(OLD) / ".instance.json.new",
+        host.paths.log.with_name(".shop.jsonl.new"),
+    ]
+    for path in left:
+        path.write_text("{")
+    swap(host)
+    assert not [path for path in left if path.exists()]
+
+
 def test_an_absent_app_leaves_nothing_and_others_alone(host):
     other = host.paths.units / "gunicorn-shop-api.socket"
     before = tree(host.paths.root)
@@ -466,6 +481,11 @@ def test_an_absent_app_leaves_nothing_and_others_alone(host):
     host.paths.log.parent.mkdir(parents=True)
     host.paths.log.write_text("{}\n")
     other.write_text("x\n")
+    unfinished = host.paths.log.with_name(".shop.jsonl.new")
+    unfinished.write_text("{}\n")
+    environment = _hook.environment_path("shop", host.paths.root)
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    environment.write_text("X=1\n")
     assert remove(host.paths, None, dry=True) == (True, [])
     assert other.exists()
     host.calls.clear()
