@@ -55,6 +55,7 @@ options:
   to:
     description:
       - The instance to go back to, by its id, or the release by its. Only O(state=rolled_back) reads it.
+      - Ids of instances are a host's own, so a release is what to name where the app is on several hosts.
       - By default the nearest instance before the live one that proved itself and was not rolled back.
     type: str
     default: ""
