@@ -11,7 +11,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import harness
 
@@ -22,7 +22,6 @@ SOURCES = harness.ROOT / "molecule/faults/host"
 PATIENCE = 60  # seconds; a host that is started again has as long to answer
 
 Variables = Mapping[str, Any]
-Point = TypeVar("Point")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,12 +241,6 @@ def descendants(pid: int) -> list[int]:
 def last_of_each_step(events: Sequence[Event]) -> list[Event]:
     """Return each step's last event, when most of it is done."""
     return list({(event.call, event.step): event for event in events}.values())
-
-
-def in_turn(points: Sequence[Point], host: harness.Host, shift: int) -> list[Point]:
-    """Return a host's share of points that the hosts take in turn. shift: who begins."""
-    hosts = harness.host_names()
-    return [point for at, point in enumerate(points, shift) if hosts[at % len(hosts)] == host.name]
 
 
 def compare(reference: Sequence[str], now: Sequence[str]) -> list[str]:

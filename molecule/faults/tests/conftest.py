@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import faults
@@ -22,20 +23,36 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[ROWS] = []
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the hosts take the tests in turn, but for `make matrix`."""
+    if WIDE:
+        return
+    hosts = harness.host_names()
+    tests: dict[str, int] = {}
+    others = []
+    for item in items:
+        host = item.callspec.params["host"]
+        turn = tests.setdefault(item.nodeid.replace(host, ""), len(tests))
+        if hosts[turn % len(hosts)] != host:
+            others.append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table and keep it."""
-    text = faults.table(config.stash[ROWS])
+    """Print the table."""
     terminalreporter.section("faults")
-    terminalreporter.write_line(text)
-    folder = harness.ROOT / ".cache/tables"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"faults{'-wide' if WIDE else ''}.txt").write_text(f"{text}\n")
+    terminalreporter.write_line(faults.table(config.stash[ROWS]))
 
 
 @pytest.fixture
-def rows(request: pytest.FixtureRequest) -> list[faults.Row]:
-    """The table's rows."""
-    return request.config.stash[ROWS]
+def rows(request: pytest.FixtureRequest) -> Iterator[list[faults.Row]]:
+    """The table's rows, which are on the disk after each test."""
+    rows = request.config.stash[ROWS]
+    yield rows
+    folder = harness.ROOT / ".cache/tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"faults{'-wide' if WIDE else ''}.txt").write_text(f"{faults.table(rows)}\n")
 
 
 @pytest.fixture(scope="session")
