@@ -196,11 +196,14 @@ live=$(grep -o '@[0-9a-f]*' /etc/systemd/system/gunicorn-alpha.service.d/live.co
 name LIVE "$live"
 previous=$(grep '"previous"' $etc/$live/instance.json 2>/dev/null | grep -o '[0-9a-f]\{12\}')
 name PREVIOUS "$previous"
-for word in LIVE PREVIOUS; do
-  instance=$live; [ $word = LIVE ] || instance=$previous
-  release=$(grep '"release"' $etc/$instance/instance.json 2>/dev/null)
-  name ${word}_RELEASE "$release"
-  name ${word}_VENV "$(grep '"virtualenv"' $etc/$instance/instance.json 2>/dev/null)"
+for kind in release virtualenv; do
+  live_one=$(grep "\"$kind\"" $etc/$live/instance.json 2>/dev/null | grep -o '[0-9a-f]\{12\}' | tail -n 1)
+  name LIVE_$kind "$live_one"
+  folder=$srv/releases number=0
+  [ $kind = release ] || folder=$srv/venvs
+  for other in $(ls -t $folder 2>/dev/null); do
+    [ $other = "$live_one" ] || name OTHER_${kind}_$((number += 1)) $other
+  done
 done
 name TREE "$(readlink /etc/nginx/webstack)"
 echo

@@ -25,7 +25,7 @@ CASES = (
 # The folder itself, with all that is in it, on a file system of its own.
 MOVE = """
 mkdir -p /mnt/full /mnt/below
-mount -t tmpfs -o size=200m tmpfs /mnt/full
+mount -t tmpfs -o size=200m,mode=$(stat -c %a {path}) tmpfs /mnt/full
 cp -a {path}/. /mnt/full/
 mount --bind /mnt/full {path}
 used=$(df -k --output=used {path} | tail -n 1 | tr -d ' ')
