@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +9,11 @@ import faults
 import harness
 import pytest
 from operations import KEEP, Operations
+from turns import WIDE, take_turns
 
 pytest_plugins = ["pair"]
 
 ROWS = pytest.StashKey[list[faults.Row]]()
-WIDE = bool(os.environ.get("WIDE"))  # `make matrix`: every point on every host
 collect_ignore = [] if WIDE else ["test_tasks.py"]
 
 
@@ -24,19 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let the hosts take the tests in turn, but for `make matrix`."""
-    if WIDE:
-        return
-    hosts = harness.host_names()
-    tests: dict[str, int] = {}
-    others = []
-    for item in items:
-        host = item.callspec.params["host"]
-        turn = tests.setdefault(item.nodeid.replace(host, ""), len(tests))
-        if hosts[turn % len(hosts)] != host:
-            others.append(item)
-    config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item not in others]
+    """Let the hosts take the tests in turn."""
+    take_turns(config, items, lambda item: item.nodeid.replace(item.callspec.params["host"], ""))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 import faults
 import harness
 import pytest
+from turns import WIDE
 
-WIDE = bool(os.environ.get("WIDE"))
 # `make test` takes every second one.
 CASES = (
     ("full disk", "release", "/srv/alpha"),

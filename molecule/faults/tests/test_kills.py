@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import faults
 import pytest
-
-WIDE = bool(os.environ.get("WIDE"))
+from turns import WIDE
 
 # What `make test` hits, at the last event of these steps. `make matrix` hits every event of every
 # operation on every host; the host itself at each step.
