@@ -69,6 +69,8 @@ def answer(plan: Plan | None, **more: Any) -> dict[str, Any]:
 
 def unchanged(plan: Plan, keep: int) -> dict[str, Any]:
     """Return the answer for a release of which nothing is missing. keep: the option of that name."""
-    # The swap of this very run may drop instances, and with them what they need.
-    excess = _release_prune.excess(plan.layout, keep, most_instances=keep)
+    # The swap of this very run may drop instances, and with them what they need: one more where it is
+    # still to come, as it was not reached by the run that built the release.
+    live = plan.layout.current.resolve() == plan.layout.code(plan.id).resolve()
+    excess = _release_prune.excess(plan.layout, keep, most_instances=keep if live else keep - 1)
     return answer(plan, changed=False, prunable=bool(excess.paths(plan.layout)))

@@ -576,6 +576,21 @@ def test_what_the_swap_is_to_drop_makes_a_release_prunable(host, tmp_path, monke
     assert not release.pruned(host)["changed"]
 
 
+def test_swap_that_a_killed_run_did_not_reach_makes_a_release_prunable(host, tmp_path, monkeypatch):
+    excess = functools.partial(_release_prune.excess, instances=tmp_path / "etc")
+    monkeypatch.setattr(_release_prune, "excess", excess)
+    for number in (1, 2):
+        answer = host.deploy(str(number), keep=2)
+        record = tmp_path / f"etc/shop/i{number}/instance.json"
+        record.parent.mkdir(parents=True)
+        record.write_text(json.dumps({"directory": answer["directory"], "created": f"2026-01-0{number}"}))
+    host.layout.current.symlink_to(answer["directory"])
+    assert not release.present(host)["prunable"]
+    host.deploy("3")
+    again = release.present(host)
+    assert (again["changed"], again["prunable"]) == (False, True)
+
+
 def test_absent_waits_for_the_units_to_go(host, tmp_path, monkeypatch):
     host.deploy()
     units = tmp_path / "units"
