@@ -22,7 +22,8 @@ def test_the_first_host_migrates_when_all_have_built_and_none_has_switched(hosts
 
     run = deploy("echo no such column; exit 4")
     assert run.returncode != 0
-    assert "data: migrate[0] failed: 'echo no such column; exit 4': exit status 4 after " in run.stdout + run.stderr
+    said = run.stdout + run.stderr
+    assert "data: migrate[0] failed: 'echo no such column; exit 4': exit status 4 after " in said
     assert first.sh("ls /srv/data/releases") == ""
     assert second.sh("ls /srv/data/releases") == second.sh("basename $(readlink /srv/data/next)")
     for host in hosts:
