@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import shutil
 import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from tools import console
@@ -15,7 +17,7 @@ from tools.bench import host, load, samples
 from tools.bench.host import Task
 from tools.bench.samples import Window
 
-APP = host.SOURCES / "app"
+APPS = host.SOURCES / "app"
 WORKERS = ("sync", "gthread", "gevent", "asgi")
 LISTEN = {"unix": "unix", "tcp": "127.0.0.1:8100"}
 METHODS = ("GET", "POST")
@@ -141,6 +143,11 @@ def select(patterns: Sequence[str]) -> list[Cell]:
     return [cell for cell in cells if any(fnmatch.fnmatch(cell.name, pattern) for pattern in patterns)]
 
 
+def source(state: State) -> Path:
+    """Return where a state's source is: a run that deploys more than one reads each place once."""
+    return APPS / re.sub(r"\W", "-", state.text)
+
+
 def entry(cell: Cell, state: State) -> dict[str, Any]:
     """Return the app's entry of the manifest."""
     imports = {"IMPORT_SECONDS": str(IMPORT_SECONDS)} if cell.kind == "import" else {}
@@ -148,7 +155,7 @@ def entry(cell: Cell, state: State) -> dict[str, Any]:
     return {
         "name": "bench",
         "app": "web:asgi" if cell.worker == "asgi" else "web:wsgi",
-        "source": {"path": str(APP)},
+        "source": {"path": str(source(state))},
         "env": {"SECRET": state.secret, **imports},
         "health": {"path": "/healthz"},
         "listen": LISTEN[cell.socket],
@@ -182,7 +189,8 @@ def alike(cell: Cell, other: Cell | None) -> bool:
 
 def prepare(cell: Cell) -> None:
     """Deploy the app as the cell wants it. Raises console.ToolError."""
-    shutil.copytree(host.BENCH / "app", APP, dirs_exist_ok=True)
+    shutil.rmtree(APPS, ignore_errors=True)
+    shutil.copytree(host.BENCH / "app", source(State()))
     host.play("prepare", {"python_apps": [entry(cell, State())]})
 
 
@@ -191,6 +199,8 @@ def measure(cell: Cell, rounds: int) -> Row:
     rate = round(load.capacity(cell.target) / 2) if cell.paced else 0
     generator = load.Load(cell.target, rate if cell.kind != "saturation" else None)
     changes = list(operations(cell, rounds))
+    for change in changes:
+        shutil.copytree(host.BENCH / "app", change["entry"]["source"]["path"], dirs_exist_ok=True)
     generator.start()
     try:
         time.sleep(LEAD)
