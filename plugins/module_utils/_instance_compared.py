@@ -18,7 +18,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_secrets 
     hide_environment,
     secrets_of,
 )
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused
 
 
 def compare(module: AnsibleModule) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.webstack.python.plugins.module_utils._files import now, read_text, write_text
 from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, TakenBack
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused, TakenBack
 
 NEWEST = 1000  # lines that are kept
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.webstack.python.plugins.module_utils import _hook, _systemd
 from ansible_collections.webstack.python.plugins.module_utils._instance import Release
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused
 
 TIMEOUT = 60  # seconds that each command has
 

@@ -32,11 +32,8 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_sizing i
     read_machine,
     size_workers,
 )
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import (
-    Refused,
-    Swap,
-    find_account,
-)
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Swap, find_account
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused
 from ansible_collections.webstack.python.plugins.module_utils._instance_watch import Watch
 from ansible_collections.webstack.python.plugins.module_utils._probe import Health
 

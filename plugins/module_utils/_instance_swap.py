@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
-from ansible_collections.webstack.python.plugins.module_utils._boot import Boot
 from ansible_collections.webstack.python.plugins.module_utils._files import (
     MARKER,
     replace_link,
@@ -47,26 +46,8 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_plan imp
     beyond,
     is_good,
 )
-from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask
-from ansible_collections.webstack.python.plugins.module_utils._probe import (
-    Health,
-    Unhealthy,
-    wait_until_healthy,
-)
-
-JOURNAL_LINES = 80  # a traceback through Gunicorn alone has 40
-
-
-class Refused(Exception):
-    """The wanted instance was not made live; the text says why, for the user."""
-
-
-class TakenBack(Refused):
-    """The wanted instance was live, did badly, and gave its place back to the one before it."""
-
-
-class Unproven(Exception):
-    """The live instance does badly, and there is none that could take its place."""
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused, Trial
+from ansible_collections.webstack.python.plugins.module_utils._probe import Health
 
 
 @dataclass
@@ -171,7 +152,7 @@ class Swap:
         if live and plan.restart:
             _systemd.systemctl("restart", self.paths.unit(live, "service"))
         if live and (plan.restart or plan.revive):
-            self._wait(live, self.paths.unit(live, "service"), self._own_socket(live), "start")
+            self._trial(live).wait(self.paths.unit(live, "service"), self._own_socket(live), "start")
 
     def _revive(self) -> None:
         """Start what should run. A public socket does not start under a handle that is up."""
@@ -180,6 +161,9 @@ class Swap:
         _systemd.run("systemctl", "reset-failed", *self.plan.revive)
         # An old release that no longer starts must not keep a good one from taking its place.
         _systemd.run("systemctl", "start", self.paths.target, *self.plan.revive)
+
+    def _trial(self, instance: str) -> Trial:
+        return Trial(self.paths, instance, self.health, self.secrets)
 
     # The swap.
 
@@ -194,8 +178,9 @@ class Swap:
             self._write(file)
         service = self.paths.check_unit(self.wanted.id, "service")
         socket = self.paths.sockets / f"check-{self.wanted.id}.sock"
-        self._launch(service, "rehearsal")
-        self._wait(self.wanted.id, service, socket, "rehearsal")
+        trial = self._trial(self.wanted.id)
+        trial.launch(service, "rehearsal")
+        trial.wait(service, socket, "rehearsal")
         self._end_rehearsal()
 
     def _end_rehearsal(self) -> None:
@@ -206,15 +191,16 @@ class Swap:
     def _start(self) -> None:
         """Start the wanted instance beside the live one, and see that it has the public socket."""
         self._open_public_socket()
+        trial = self._trial(self.wanted.id)
         service = self.paths.unit(self.wanted.id, "service")
-        self._launch(service, "start")
-        self._wait(self.wanted.id, service, self._own_socket(self.wanted.id), "start")
+        trial.launch(service, "start")
+        trial.wait(service, self._own_socket(self.wanted.id), "start")
         public = self.paths.public_socket(self.listen)
         inodes = listening_inodes(self.paths.address(self.listen))
         pid = int(_systemd.show(service, "MainPID")["MainPID"])
         held = held_inodes(pid, self.account.pw_uid, self.account.pw_gid)
         if not inodes & held or not _systemd.is_active(public):
-            raise self._refusal("start", f"it was not given the public socket, {public}", service)
+            raise trial.refusal("start", f"it was not given the public socket, {public}", service)
 
     def _open_public_socket(self) -> None:
         public = self.paths.public_socket(self.listen)
@@ -224,7 +210,7 @@ class Swap:
             self._write(file)
         if self.observed.unit(self.paths.handle).up:
             self._stand_in_for_the_handle(public)
-        self._launch(public, "start")
+        self._trial(self.wanted.id).launch(public, "start")
 
     def _new_shared(self) -> list[File]:
         return [file for file in self.plan.shared if self.observed.texts.get(file.path) is None]
@@ -240,31 +226,6 @@ class Swap:
         folder = self.paths.runtime_units / f"{public}.d"
         folder.mkdir(exist_ok=True)
         write_text(folder / MOVING, f"# {MARKER}\n[Socket]\nService={self.paths.mover}\n")
-
-    def _launch(self, unit: str, phase: str) -> None:
-        try:
-            _systemd.systemctl("start", unit)
-        except _systemd.SystemdError:
-            raise self._refusal(phase, f"systemd could not start {unit}", unit) from None
-
-    def _wait(self, instance: str, service: str, socket: Path, phase: str) -> None:
-        shown = _systemd.show(service, "MainPID", "InvocationID")
-        pid = int(shown["MainPID"])
-        try:
-            wait_until_healthy(socket, self.health, Boot(pid).trouble, lambda text: mask(text, self.secrets))
-        except Unhealthy as error:
-            raise self._refusal(phase, str(error), service, shown["InvocationID"], instance) from None
-
-    def _refusal(
-        self, phase: str, reason: str, unit: str, invocation: str = "", instance: str = ""
-    ) -> Refused:
-        lines = _systemd.journal(
-            invocation or _systemd.show(unit, "InvocationID")["InvocationID"], JOURNAL_LINES
-        )
-        journal = ["The last lines of its journal:", *(f"    {line}" for line in lines)] if lines else []
-        subject = f"{self.paths.app}: instance {instance or self.wanted.id}"
-        verdict = "was refused at its rehearsal" if phase == "rehearsal" else "did not start"
-        return Refused("\n".join([f"{subject} {verdict}: {reason}", *journal]))
 
     def _undo(self) -> None:
         """Take away what the run brought, after a refusal or a signal."""

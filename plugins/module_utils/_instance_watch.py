@@ -27,12 +27,12 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_rollback
     as_of_today,
     record_again,
 )
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import (
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import write_record
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import (
     JOURNAL_LINES,
     Refused,
     TakenBack,
     Unproven,
-    write_record,
 )
 from ansible_collections.webstack.python.plugins.module_utils._probe import (
     Health,

@@ -8,7 +8,7 @@ import os
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _instance_log
 from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, TakenBack
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused, TakenBack
 
 
 @pytest.fixture

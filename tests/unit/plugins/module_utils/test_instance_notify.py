@@ -7,7 +7,7 @@ import types
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _hook
 from ansible_collections.webstack.python.plugins.module_utils._instance_notify import Notify
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused
 
 COMMANDS = {"before": ["tell before"], "after": ["tell after"]}
 

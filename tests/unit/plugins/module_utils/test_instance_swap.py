@@ -16,6 +16,7 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _hook,
     _instance_host,
     _instance_swap,
+    _instance_trial,
     _systemd,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance import (
@@ -71,7 +72,7 @@ def host(tmp_path, monkeypatch) -> Host:
         _systemd, "show", lambda _, *names: {**dict.fromkeys(names, "7"), "ActiveState": "active"}
     )
     monkeypatch.setattr(_systemd, "journal", lambda *_: ["Traceback", "ValueError: boom"])
-    monkeypatch.setattr(_instance_swap, "wait_until_healthy", host.wait)
+    monkeypatch.setattr(_instance_trial, "wait_until_healthy", host.wait)
     monkeypatch.setattr(_instance_swap, "listening_inodes", lambda _: {1})
     monkeypatch.setattr(_instance_swap, "held_inodes", lambda *_: {1} if host.holds_public_socket else {2})
     # Whoever runs the tests need not be root.
@@ -225,7 +226,7 @@ def test_a_refused_instance_leaves_the_host_as_it_was(host, trouble, words, firs
     before = tree(host.paths.root)
     for name, value in trouble.items():
         setattr(host, name, value)
-    with pytest.raises(_instance_swap.Refused) as refused:
+    with pytest.raises(_instance_trial.Refused) as refused:
         swap(host)
     assert f"shop: instance {NEW} {words}" in str(refused.value)
     assert "    ValueError: boom" in str(refused.value)
@@ -241,7 +242,7 @@ def test_a_signal_in_the_rehearsal_takes_it_away(host, monkeypatch):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_instance_swap, "wait_until_healthy", interrupt)
+    monkeypatch.setattr(_instance_trial, "wait_until_healthy", interrupt)
     with pytest.raises(KeyboardInterrupt):
         swap(host)
     assert tree(host.paths.root) == before
@@ -255,7 +256,7 @@ def test_a_kept_instance_that_is_refused_stays_on_the_host(host):
     folder.mkdir()
     (folder / "instance.json").write_text('{"created": "0"}')
     host.unhealthy = "check-"
-    with pytest.raises(_instance_swap.Refused):
+    with pytest.raises(_instance_trial.Refused):
         swap(host)
     assert (folder / "instance.json").exists()
 
@@ -339,7 +340,7 @@ def test_an_owner_that_is_not_there_is_refused_before_anything_is_done(host, mon
         _instance_swap, "public_access", lambda *_: Access(user="no-such-user", group="", mode=0o600)
     )
     before = tree(host.paths.root)
-    with pytest.raises(_instance_swap.Refused, match="'no-such-user' is no unix user of this host"):
+    with pytest.raises(_instance_trial.Refused, match="'no-such-user' is no unix user of this host"):
         swap(host)
     assert tree(host.paths.root) == before
     assert not host.calls
@@ -443,9 +444,9 @@ def test_what_fails_before_the_switch_leaves_the_host_as_it_was(host):
     before = tree(host.paths.root)
 
     def refuse() -> None:
-        raise _instance_swap.Refused("no")
+        raise _instance_trial.Refused("no")
 
-    with pytest.raises(_instance_swap.Refused):
+    with pytest.raises(_instance_trial.Refused):
         swap(host, before=refuse)
     assert tree(host.paths.root) == before
 

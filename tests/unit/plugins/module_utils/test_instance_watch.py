@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _instance_watch as watch
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
 from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import (
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import (
     Refused,
     TakenBack,
     Unproven,
