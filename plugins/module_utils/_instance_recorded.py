@@ -142,10 +142,10 @@ def earlier(records: Records, live: str, held: Sequence[str]) -> Iterator[str]:
 def named(records: Records, live: str, to: str) -> str:
     """Return the instance that is meant by the id of an instance or of a release.
 
-    Of a release, the instance that was live last. Raises ValueError.
+    Of a release, the live instance where it runs it, else the one that was live last. Raises ValueError.
     """
     if to == live or (to not in records and to == records[live].get("release")):
-        raise ValueError(f"{to} is live already; choose another one")
+        return live
     matching = [to] if to in records else [name for name in records if records[name].get("release") == to]
     if not matching:
         raise ValueError(f"there is no instance or release '{to}' to go back to")

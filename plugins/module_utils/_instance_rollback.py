@@ -37,11 +37,8 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_recorded
     read_recorded,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_secrets import mask, secrets_of
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import (
-    Refused,
-    Swap,
-    find_account,
-)
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Swap, find_account
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused
 from ansible_collections.webstack.python.plugins.module_utils._probe import Health
 
 
@@ -91,6 +88,12 @@ class Again:
             rehearses=rehearses,
         )
 
+    def repair(self) -> list[dict[str, Any]]:
+        """Put right what is wrong with the target, which is live, and return the steps."""
+        swap = self.swap(self.target.record, read_held(self.paths))
+        swap.run(settle=False)
+        return swap.steps
+
     def notify(self, action: str) -> Notify:
         """Return the commands around the swap. action: rollback or take-back."""
         return make_notify(
@@ -131,9 +134,7 @@ class Kept(Again):
 
     def apply(self) -> list[dict[str, Any]]:
         """Put right what is wrong with the live instance, and return the steps."""
-        swap = self.swap(self.target.record, read_held(self.paths))
-        swap.run(settle=False)
-        return swap.steps
+        return self.repair()
 
 
 def keep_live(module: AnsibleModule, paths: Paths, wanted: str) -> Kept | None:
@@ -206,13 +207,11 @@ class RolledBack:
         """Return the instance to go back to, and what it would be today. Raises Refused."""
         held = [entry["instance"] for entry in self.held]
         try:
-            names = (
-                [named(self.records, self.live, self.params["to"])]
-                if self.params["to"]
-                else earlier(self.records, self.live, held)
-            )
-            for name in names:
-                target = as_of_today(self.paths, self.live, name, self.records[name], self.env)
+            if self.params["to"]:
+                name = named(self.records, self.live, self.params["to"])
+                return name, self._today(name)
+            for name in earlier(self.records, self.live, held):
+                target = self._today(name)
                 # One that differs by its public sockets alone would be the live one.
                 if target.id != self.live:
                     return name, target
@@ -221,8 +220,14 @@ class RolledBack:
             there_is = listing(self.records, self.live, held)
             raise Refused(f"{self.paths.app}: {error}. There are:\n{there_is}") from None
 
+    def _today(self, name: str) -> Recorded:
+        return as_of_today(self.paths, self.live, name, self.records[name], self.env)
+
     def apply(self) -> list[dict[str, Any]]:
         """Swap the older instance in and return the steps. Raises Refused, SystemdError or OSError."""
+        if not self.again.plan.swap:
+            # It is live already: what a killed run has left of the way to it is done.
+            return self.again.repair()
         notify = self.again.notify("rollback")
         swap = self.again.swap(
             record_again(self.again.target, self.params["by"]),
@@ -254,7 +259,7 @@ class RolledBack:
     def _live_today(self) -> str:
         """Name the live instance as the next run of the same manifest wants it."""
         try:
-            return as_of_today(self.paths, self.live, self.live, self.records[self.live], self.env).id
+            return self._today(self.live).id
         except ValueError:
             # What is not whole must not keep anybody from leaving it.
             return self.live

@@ -62,9 +62,19 @@ def test_what_was_rolled_back_stays_away_and_the_run_green(pair, three):
 def test_going_back_again_goes_further_back_until_there_is_no_more(pair, three):
     go_back(pair).succeeded()
     assert pair.host.instance("alpha") == three["first"]
-    run = go_back(pair, to=three["first"]).refused()
-    assert f"alpha: {three['first']} is live already; choose another one. There are:" in run.message
+    run = go_back(pair).refused()
+    assert (
+        "alpha: there is no earlier instance to go back to that would differ from the live one."
+        in run.message
+    )
     assert f"instance {three['third']}, release " in run.message
+
+
+def test_a_rollback_to_the_live_instance_changes_nothing(pair, three):
+    run = go_back(pair, to=three["first"]).succeeded()
+    assert run.changed == []
+    assert f"instance {three['first']} (release " in run.text
+    assert ") is live already" in run.text
 
 
 def test_a_named_release_comes_back_with_the_environment_of_today(pair, three):

@@ -68,13 +68,15 @@ def test_an_instance_or_a_release_can_be_named():
     assert recorded.named(RECORDS, D, "r1") == A
     # The one of the release that was live last.
     assert recorded.named(RECORDS, D, "r2") == C
+    # The live one comes before another one of its release.
+    assert recorded.named(RECORDS, D, D) == D
+    assert recorded.named(RECORDS, D, "r3") == D
+    assert recorded.named(RECORDS, B, "r2") == B
 
 
 @pytest.mark.parametrize(
     ("records", "to", "words"),
     [
-        (RECORDS, D, f"{D} is live already; choose another one"),
-        (RECORDS, "r3", "r3 is live already; choose another one"),
         (RECORDS, "r9", "there is no instance or release 'r9' to go back to"),
         (unproven(A), "r1", "r1 never proved itself; choose another one"),
         (unproven(A), A, f"{A} never proved itself; choose another one"),

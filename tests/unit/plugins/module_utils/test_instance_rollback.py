@@ -18,7 +18,8 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     live_record,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_rollback import as_of_today
-from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Refused, Swap
+from ansible_collections.webstack.python.plugins.module_utils._instance_swap import Swap
+from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 TEXTS = Texts(
@@ -200,16 +201,22 @@ def test_a_copy_listens_where_the_proxies_ask_today(host):
     assert service.startswith("Sockets=gunicorn-shop-10.0.0.1:80.socket gunicorn-shop@")
 
 
-@pytest.mark.parametrize(
-    ("params", "words"),
-    [
-        ({"to": "r9"}, "shop: there is no instance or release 'r9' to go back to. There are:\n    instance "),
-        ({"to": "r3"}, "shop: r3 is live already; choose another one. There are:\n"),
-    ],
-)
-def test_a_target_that_will_not_do_is_refused_with_what_there_is(host, params, words):
+def test_the_live_one_by_its_name_is_left_as_it_is_but_for_what_a_killed_run_left(host):
+    for named in ("r3", host.ids["r3"]):
+        back = host.go_back(to=named)
+        assert back.result()["instance"] == back.result()["previous"] == host.ids["r3"]
+    host.hold("r2")
+    back.apply()
+    (swap,) = host.swaps
+    assert not swap.plan.swap
+    assert [entry["instance"] for entry in swap.held] == [host.ids["r2"]]
+    assert host.said == []
+
+
+def test_a_target_that_is_not_there_is_refused_with_what_there_is(host):
     with pytest.raises(Refused) as refused:
-        host.go_back(**params)
+        host.go_back(to="r9")
+    words = "shop: there is no instance or release 'r9' to go back to. There are:\n    instance "
     assert words in str(refused.value)
     assert str(refused.value).count("\n    instance ") == 3
 
