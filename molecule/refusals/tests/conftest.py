@@ -1,3 +1,3 @@
-"""The two apps of the tests."""
+"""The two apps of the tests, and the hosts' turns."""
 
-pytest_plugins = ["pair"]
+pytest_plugins = ["pair", "files_in_turn"]
