@@ -1,4 +1,4 @@
-"""A Git server on the controller's loopback, by HTTPS and with a password: Git's own git-http-backend."""
+"""Repositories, and a server on the controller's loopback, by HTTPS and with a password: git-http-backend."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 BACKEND = Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend"
+
+
+def publish(work: Path, bare: Path) -> None:
+    """Commit all that is in a folder to the branch main, and make a bare repository of it."""
+    git = ["git", "-C", str(work), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    commands = (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "First"])
+    for command in (*commands, ["clone", "-q", "--bare", ".", str(bare)]):
+        subprocess.run([*git, *command], check=True)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,31 +12,16 @@ from typing import Any
 import git_server
 import harness
 import pytest
+import secrecy
 
 INDEX = Path(__file__).resolve().parents[1] / "index.py"
 TOKEN, PASSWORD, SECRET = "tok-en-4f1b9c", "pass-word-77ad02", "sec-ret-c3d8e1"
 SECRETS = (TOKEN, PASSWORD, SECRET)
-SAMPLE_SECONDS = 0.05
-# Runs on the host as nobody, until its input ends, and prints every command line that was seen.
-SAMPLER = """
-import glob, sys, threading, time
-seen = set()
-def look():
-    while True:
-        for path in glob.glob("/proc/[0-9]*/cmdline"):
-            try:
-                seen.add(open(path, "rb").read())
-            except OSError:
-                pass
-        time.sleep(0.01)
-threading.Thread(target=look, daemon=True).start()
-sys.stdin.read()
-sys.stdout.buffer.write(b"\\n".join(seen.copy()).replace(b"\\0", b" "))
-"""
 
 # What makes a run fail, by the step that does, and what its message shows then.
 STEPS: dict[str, tuple[dict[str, Any], str]] = {
     "source": ({"ref": "no-such-branch"}, "no-such-branch"),
+    "source with a token apart": ({"ref": "no-such-branch", "token_apart": True}, "no-such-branch"),
     "build": ({"requirements": ["webstack-private==9.9"]}, "webstack-private==9.9"),
     # What a command prints is its own affair; what the run shows of it is not.
     "build command": ({"build": ['echo "$GREETING"; exit 3']}, "exit status 3"),
@@ -50,24 +32,30 @@ STEPS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "rehearsal": ({"app": "nowhere:app"}, "No module named 'nowhere'"),
     "front": ({"extra": "proxy_bufering off;"}, "proxy_bufering"),
+    "nothing with a token apart": ({"token_apart": True}, ""),
     "nothing": ({}, ""),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Guarded:
-    """An app whose source and whose index ask for a password."""
+    """An app whose source and whose index ask for a password. git: the address, with a user's name."""
 
     host: harness.Host
     git: str
     certificate: Path
 
-    def run(self, ref: str = "main", extra: str = "", **keys: Any) -> harness.Run:
-        """Run site.yml with all that an output may show."""
+    def run(
+        self, ref: str = "main", extra: str = "", *, token_apart: bool = False, **keys: Any
+    ) -> harness.Run:
+        """Run site.yml with all that an output may show. token_apart: it is not in the address."""
+        source = {"git": self.git, "token": TOKEN}
+        if not token_apart:
+            source = {"git": self.git.replace("@", f":{TOKEN}@")}
         entry = {
             "name": "guarded",
             "app": "web:app",
-            "source": {"git": self.git.replace("https://", f"https://deploy:{TOKEN}@"), "ref": ref},
+            "source": {**source, "ref": ref},
             "requirements": ["webstack-private==1.0"],
             "env": {"GREETING": SECRET},
             "health": {"path": "/healthz"},
@@ -106,76 +94,28 @@ def serving_index(host: harness.Host) -> Iterator[None]:
 def guarded(host, tmp_path_factory) -> Iterator[Guarded]:
     """The app, not deployed yet; the host's uv is to be had from the index again."""
     folder = tmp_path_factory.mktemp("guarded")
-    harness.write_app(folder / "work")
-    work = ["git", "-C", str(folder / "work"), "-c", "user.name=test", "-c", "user.email=test@example.com"]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "First"]):
-        subprocess.run([*work, *command], check=True)
-    subprocess.run([*work, "clone", "-q", "--bare", ".", str(folder / "root/guarded.git")], check=True)
+    git_server.publish(harness.write_app(folder / "work"), folder / "root/guarded.git")
     host.sh("rm -rf /opt/webstack")
     served = git_server.serving(folder / "root", folder, "deploy", TOKEN)
     with served as (address, certificate), serving_index(host):
-        yield Guarded(host, f"{address}/guarded.git", certificate)
-
-
-@contextlib.contextmanager
-def watching(host: harness.Host) -> Iterator[list[str]]:
-    """Collect the command lines of the host's and of the controller's processes while the block runs."""
-    lines: list[str] = []
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(SAMPLE_SECONDS):
-            lines.append(subprocess.check_output(["ps", "axww", "-o", "args"], text=True))
-
-    thread = threading.Thread(target=look)
-    command = ["docker", "exec", "-i", "-u", "nobody", host.name, "python3", "-c", SAMPLER]
-    sampler = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    thread.start()
-    try:
-        yield lines
-    finally:
-        ended.set()
-        thread.join()
-        output, _ = sampler.communicate(timeout=60)
-        lines.append(output.decode(errors="replace"))
-
-
-def holding(host: harness.Host) -> list[str]:
-    """Return the host's files, with their modes, in which one of the secrets stands."""
-    patterns = " ".join(f"-e {secret}" for secret in SECRETS)
-    places = "/etc /home /opt /root /run /srv /tmp /usr/local /var"
-    grep = f"grep -rlsF -D skip {patterns} {places} | xargs -r stat -c '%a %U %n'"
-    return host.ti.run(grep).stdout.splitlines()
+        yield Guarded(host, f"{address}/guarded.git".replace("https://", "https://deploy@"), certificate)
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_secrets_show_up_nowhere_when_this_step_fails(guarded, step):
     keys, words = STEPS[step]
-    host = guarded.host
-    since = time.time()
-    with watching(host) as lines:
-        run = guarded.run(**keys)
+    watched = secrecy.watch(guarded.host, SECRETS, lambda: guarded.run(**keys))
+    run = watched.run
     assert words in run.message
-    assert (run.status == 0) == (step == "nothing"), run.message or run.text[-3000:]
-    shown = {
-        "output": run.text,
-        "processes": "\n".join(lines),
-        "journal": host.sh(f"journalctl --no-pager --since=@{since:.0f}"),
-        "units": host.sh("systemctl show '*' --no-pager"),
-    }
-    assert [(place, secret) for place, text in shown.items() for secret in SECRETS if secret in text] == []
-    assert "gunicorn" in shown["processes"] or step in ("source", "build")
+    assert (run.status == 0) == step.startswith("nothing"), run.message or run.text[-3000:]
+    assert watched.showing(SECRETS) == []
+    assert "gunicorn" in watched.shown["processes"] or step.startswith(("source", "build"))
     # The environment itself, which only root reads.
-    files = holding(host)
-    own = [line for line in files if line.startswith("600 root /etc/webstack/guarded/")]
-    assert [line for line in files if line not in own] == []
+    own = [line for line in watched.files if line.startswith("600 root /etc/webstack/guarded/")]
+    assert [line for line in watched.files if line not in own] == []
     # That it is found shows that the search works.
-    assert step != "nothing" or [line for line in own if line.endswith("/env")]
-    home = os.environ["ANSIBLE_HOME"]
-    caches = subprocess.run(
-        ["grep", "-rlF", "-e", TOKEN, "-e", PASSWORD, "-e", SECRET, home], capture_output=True
-    )
-    assert caches.stdout == b""
+    assert not step.startswith("nothing") or [line for line in own if line.endswith("/env")]
+    assert watched.caches == []
 
 
 def test_app_was_deployed_with_its_secrets(guarded):
