@@ -40,16 +40,18 @@ class Operation:
 
     library: what tells the module to be hit from others; see host/sitecustomize.py. playbook: what is
     run, with the variables of a `change`, which are new ones each time. before: what comes ahead of
-    each run. asked: the site that must go on. step: the only one whose events count, '' for all.
+    each run. asked: the site that must go on. step: how the only steps whose events count begin.
+    mends: the variables of the further run where the run fails by itself; else they are the run's.
     """
 
     name: str
     library: str
     playbook: Path
     change: Callable[[], Variables]
-    before: Callable[[Site, Variables], None] = lambda _site, _variables: None
+    before: Callable[[Variables], None] = lambda _variables: None
     asked: str = "alpha.test"
     step: str = ""
+    mends: Variables | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Site:
 
     def __init__(self, host: harness.Host) -> None:
         self.host = host
+        self.last: tuple[Path, Variables] = (Path(), {})
         host.sh(f"mkdir -p {HERE}")
         for source in sorted(SOURCES.glob("*")):
             subprocess.run(["docker", "cp", "-q", str(source), f"{host.name}:{HERE}/"], check=True)
@@ -105,13 +108,18 @@ class Site:
         self.host.sh(f"rm -rf {STATE}")
 
     def trace(self, operation: Operation) -> list[Event]:
-        """Let the operation come to its end, and return its events."""
+        """Let the operation come to its end, and the further run where it has one; return its events."""
         variables = operation.change()
-        operation.before(self, variables)
+        operation.before(variables)
         self.order(operation.library, "trace")
-        self.run(operation.playbook, variables).succeeded()
+        run = self.run(operation.playbook, variables)
+        if operation.mends is None:
+            run.succeeded()
         lines = self.host.sh(f"cat {STATE}/trace").splitlines()
         self.spare()
+        if operation.mends is not None:
+            run.refused()
+            self.run(operation.playbook, operation.mends).succeeded()
         return [Event(*json.loads(line)) for line in lines]
 
     # Faults. Each leaves the host as the fault does, and returns once nothing of the run is under way.
@@ -178,6 +186,23 @@ class Site:
 
     # What is on the host.
 
+    def converge(self, operation: Operation, variables: Variables, reference: Sequence[str]) -> list[str]:
+        """Run once more after a fault, and say in what the host is not as the reference says."""
+        self.last = (operation.playbook, operation.mends or variables)
+        further = self.run(*self.last)
+        wrong = compare(reference, self.picture())
+        if further.status != 0:
+            wrong.insert(0, f"the further run failed: {further.message or further.text}")
+        return wrong
+
+    def again(self) -> list[str]:
+        """Do the last further run once more, and return what it changed."""
+        return self.run(*self.last).succeeded().changed
+
+    def others(self) -> set[int]:
+        """Return the processes of the app that no operation means."""
+        return self.host.pids("beta")
+
     def picture(self) -> list[str]:
         """Return units, files and held locks, with a word in the place of each id that is in use."""
         named, _, text = self.host.sh(PICTURE).partition("\n\n")
@@ -196,6 +221,10 @@ live=$(grep -o '@[0-9a-f]*' /etc/systemd/system/gunicorn-alpha.service.d/live.co
 name LIVE "$live"
 previous=$(grep '"previous"' $etc/$live/instance.json 2>/dev/null | grep -o '[0-9a-f]\{12\}')
 name PREVIOUS "$previous"
+number=0
+for other in $(ls -t $etc 2>/dev/null | grep -x '[0-9a-f]*'); do
+  [ $other = "$live" ] || [ $other = "$previous" ] || name OTHER_$((number += 1)) $other
+done
 for kind in release virtualenv; do
   live_one=$(grep "\"$kind\"" $etc/$live/instance.json 2>/dev/null | grep -o '[0-9a-f]\{12\}' | tail -n 1)
   name LIVE_$kind "$live_one"
@@ -256,17 +285,17 @@ def hit(site: Site, operation: Operation, fault: str, event: Event, reference: S
     """Let a fault happen, and see what visitors got and what a further run makes of it."""
     variables = operation.change()
     wrong = []
+    others = site.others()
     try:
-        operation.before(site, variables)
+        operation.before(variables)
         site.answers()
         getattr(site, fault)(operation, variables, event)
     except (AssertionError, subprocess.SubprocessError) as error:
         wrong.append(f"the fault did not come about: {error}")
         site.spare()
-    further = site.run(operation.playbook, variables)
-    if further.status != 0:
-        wrong.append(f"the further run failed: {further.message or further.text}")
-    wrong += compare(reference, site.picture())
+    wrong += site.converge(operation, variables, reference)
+    if fault != "kill_host" and site.others() != others:
+        wrong.append("processes of the other app ended")
     asked, bad = site.answers()
     point = f"{event.step} {event.call}.{event.number}: before {event.what}"
     return row(site, operation, fault.replace("_", " "), point, asked, bad, wrong)

@@ -23,7 +23,7 @@ class Pair:
 
     def alpha(self, text: str | None = None, **keys: Any) -> dict[str, Any]:
         """Return alpha's entry, its source rewritten with this text (and the app's options)."""
-        options = {key: keys.pop(key) for key in ("prelude", "status", "requirements") if key in keys}
+        options = {key: keys.pop(key) for key in ("prelude", "status", "coda", "requirements") if key in keys}
         source = harness.write_app(self.folder / "alpha", text or self.text, **options)
         return harness.entry("alpha", source, **keys)
 

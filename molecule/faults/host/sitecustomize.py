@@ -39,7 +39,7 @@ STEPS = {
 # Functions that only lead to other steps.
 FRAME = {
     *("main", "run", "apply", "present", "ensure_present", "ensure_absent", "absent", "build", "step"),
-    *("_step", "_load", "_build_release", "_complete_release", "lock", "<module>"),
+    *("_step", "_load", "_build_release", "_complete_release", "lock", "_take_back", "<module>"),
 }
 
 
@@ -76,6 +76,7 @@ class Fault:
             named = [name for name in functions if name in STEPS]
             named += [name for name in functions if name not in FRAME]
             step = [*named, functions[-1]][0].strip("_")
+            step = f"take_back {step}" if "_take_back" in functions else step
             with TRACE.open("a") as trace:
                 told = [self.call, self.count, step, f"{event.split('.')[-1]} {_subject(arguments)}"]
                 trace.write(json.dumps(told) + "\n")

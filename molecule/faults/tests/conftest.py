@@ -56,7 +56,7 @@ def site(host: harness.Host, pair: object) -> faults.Site:
 @pytest.fixture(scope="session")
 def operations(pair: Any, site: faults.Site) -> Operations:
     """The operations, on a host that has as many instances and releases as it will keep."""
-    operations = Operations(pair)
+    operations = Operations(pair, site)
     release = operations.release()
     for _ in range(KEEP + 1):
         site.run(release.playbook, release.change()).succeeded()

@@ -68,21 +68,20 @@ FAULTS = {
 @pytest.mark.parametrize(("fault", "name", "path"), CASES if WIDE else CASES[::2])
 def test_disk_that_takes_nothing_is_named_and_costs_no_request(fault, name, path, site, operations, rows):
     host, operation = site.host, operations.get(name)
-    reference = operations.traced(site, name).reference
+    reference = operations.traced(name).reference
     variables = operation.change()
     spoil, cause = FAULTS[fault]
     site.start_asking(operation.asked)
     with spoil(host, path):
         message = site.run(operation.playbook, variables).refused().message
     # What a fault leaves is mended on the very file system that it was left on.
-    further = site.run(operation.playbook, variables)
+    wrong = site.converge(operation, variables, reference)
     if fault == "full disk":
         host.sh(f"set -e; {MOVE_BACK.format(path=path)}")
-    wrong = [] if further.status == 0 else [f"the further run failed: {further.message}"]
     wrong += [f"no word of {word}: {message}" for word in (path, cause) if word not in message]
-    wrong += faults.compare(reference, site.picture())
     asked, bad = site.answers()
     site.stop_asking()
     row = faults.row(site, operation, fault, path, asked, bad, wrong)
     rows.append(row)
     assert row.good, row
+    assert site.again() == []
