@@ -22,6 +22,7 @@ from typing import Any
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
 from ansible_collections.webstack.python.plugins.module_utils._files import (
     MARKER,
+    read_text,
     replace_link,
     write_text,
 )
@@ -32,6 +33,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     Paths,
     live_record,
     public_access,
+    recorded_instance,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_host import (
     held_inodes,
@@ -48,6 +50,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_plan imp
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused, Trial
 from ansible_collections.webstack.python.plugins.module_utils._probe import Health
+from ansible_collections.webstack.python.plugins.module_utils._signals import ignore_endings
 
 
 @dataclass
@@ -108,11 +111,12 @@ class Swap:
                         self.before()
                 with self._step("start"):
                     self._start()
+                with self._step("commit"):
+                    self._commit()
             except BaseException:
-                self._undo()
+                if recorded_instance(read_text(self.paths.record)) != self.wanted.id:
+                    self._undo()
                 raise
-            with self._step("commit"):
-                self._commit()
             with self._step("retire"):
                 self._retire()
         if settle and self.plan.leave:
@@ -229,14 +233,19 @@ class Swap:
 
     def _undo(self) -> None:
         """Take away what the run brought, after a refusal or a signal."""
+        ignore_endings()
+        # First of all: it may have visitors by now.
+        _stop(self.paths.unit(self.wanted.id, kind) for kind in ("service", "socket"))
         self._end_rehearsal()
         created = self._new_shared()
         sockets = [file.path.name for file in created if file.path.suffix == ".socket"]
-        units = [self.paths.unit(self.wanted.id, kind) for kind in ("service", "socket")]
-        if self.wanted.id not in self.observed.records:
-            self._remove_instance(self.wanted.id, units)
+        known = self.observed.records.get(self.wanted.id)
+        if known is None:
+            self._remove_instance(self.wanted.id)
         else:
-            _stop(units)
+            # A full disk may be what brought this about.
+            with contextlib.suppress(OSError):
+                write_record(self.paths, self.wanted.id, known)
         _stop(sockets)
         for file in created:
             file.path.unlink(missing_ok=True)
@@ -253,10 +262,9 @@ class Swap:
         # Before the switch, and before its own: at no point two instances name each other as the one before.
         for instance, record in self.others.items():
             write_record(self.paths, instance, record)
-        proven = is_good(self.observed.records.get(self.wanted.id, {"accepted": False}))
-        # One that was never live is no good one yet.
-        ahead = self.record if proven else {**self.record, "accepted": False}
-        write_record(self.paths, self.wanted.id, ahead)
+        # A new one is no good one yet; one that was good stays so until it is live, and to be proven anew.
+        good = is_good(self.record) or is_good(self.observed.records.get(self.wanted.id, {"accepted": False}))
+        write_record(self.paths, self.wanted.id, {**self.record, "accepted": good})
         if self.held:
             write_text(self.paths.held, json.dumps({"held": list(self.held)}, indent=2) + "\n", 0o644)
         self.paths.record.parent.mkdir(exist_ok=True)
@@ -335,19 +343,15 @@ class Swap:
     def _relink(self) -> None:
         if self.current is None:
             return
-        directory = Path(str(self.record["directory"]))
-        near = self.current.parent in directory.parents
-        replace_link(
-            self.current,
-            os.path.relpath(directory, self.current.parent) if near else str(directory),
-        )
+        directory, folder = Path(str(self.record["directory"])), self.current.parent.resolve()
+        near = folder in directory.parents
+        replace_link(self.current, os.path.relpath(directory, folder) if near else str(directory))
 
     def _enable(self) -> None:
         self.paths.enabled.parent.mkdir(exist_ok=True)
         replace_link(self.paths.enabled, str(self.paths.units / self.paths.target))
 
-    def _remove_instance(self, instance: str, running: Iterable[str] = ()) -> None:
-        _stop(running)
+    def _remove_instance(self, instance: str) -> None:
         for kind in ("service", "socket"):
             (self.paths.units / self.paths.unit(instance, kind)).unlink(missing_ok=True)
         shutil.rmtree(self.paths.instance(instance), ignore_errors=True)

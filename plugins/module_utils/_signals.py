@@ -16,12 +16,17 @@ class Terminated(Exception):
 
 
 def raise_terminated() -> None:
-    """Have each of these signals raise Terminated, once: nothing interrupts what undoes the rest."""
+    """Have each of these signals raise Terminated, once."""
     for number in ENDINGS:
         signal.signal(number, _raise)
 
 
+def ignore_endings() -> None:
+    """Ignore these signals from now on: nothing is to interrupt what undoes the rest."""
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _raise(number: int, _frame: FrameType | None) -> NoReturn:
-    for other in ENDINGS:
-        signal.signal(other, signal.SIG_IGN)
+    ignore_endings()
     raise Terminated(f"the run was ended by {signal.Signals(number).name}")

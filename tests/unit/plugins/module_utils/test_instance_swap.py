@@ -125,6 +125,7 @@ def swap(
         listen="unix",
         current=current,
         record={
+            "accepted": False,
             "instance": NEW,
             "created": "2",
             "directory": str(paths.root / "srv/releases/r2/code"),
@@ -145,7 +146,6 @@ def unit(name: str, active: str = "active", **more: str) -> dict[str, str]:
     return {
         "Id": name,
         "ActiveState": active,
-        "SubState": "",
         "NeedDaemonReload": "no",
         "MainPID": "7",
         "Wants": "",
@@ -379,18 +379,59 @@ def test_the_commit_writes_who_is_held_and_what_else_changes_in_the_line(host):
     }
 
 
-def kill_commit(host: Host, monkeypatch: pytest.MonkeyPatch, at: Path) -> None:
-    """Let the commit end where it would write a file, as a killed run's does."""
+def end_commit(host: Host, monkeypatch: pytest.MonkeyPatch, at: Path) -> None:
+    """Let the commit end where it would write a file, as on a full disk."""
     write_text = _instance_swap.write_text
 
     def write(path: Path, *given: Any, **named: Any) -> None:
         if path == at:
-            raise KeyboardInterrupt
+            raise OSError(28, "No space left on device")
         write_text(path, *given, **named)
 
     monkeypatch.setattr(_instance_swap, "write_text", write)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(OSError, match="No space left"):
         swap(host, others={OLD: {"previous": "cccccccccccc"}})
+
+
+def kill_commit(host: Host, monkeypatch: pytest.MonkeyPatch, at: Path) -> None:
+    """Let the run end in the commit, where it would write a file, with nothing undone."""
+    monkeypatch.setattr(_instance_swap.Swap, "_undo", lambda _: None)
+    end_commit(host, monkeypatch, at)
+
+
+def test_a_commit_that_fails_before_the_switch_takes_the_new_instance_away(host, monkeypatch):
+    make_live(host)
+    host.calls.clear()
+    end_commit(host, monkeypatch, host.paths.record)
+    assert not host.paths.instance(NEW).exists()
+    started = next(
+        n for n, call in enumerate(host.calls) if call.startswith(f"start gunicorn-shop@{NEW}.service")
+    )
+    # Nothing comes before its end: visitors may have it by now.
+    assert next(call for call in host.calls[started + 1 :] if not call.startswith("ask")).startswith(
+        f"stop gunicorn-shop@{NEW}.service"
+    )
+
+
+def test_a_commit_that_fails_leaves_the_record_of_an_instance_that_was_there(host, monkeypatch):
+    make_live(host)
+    host.paths.instance(NEW).mkdir()
+    (host.paths.instance(NEW) / "instance.json").write_text('{"accepted": true, "since": "1"}')
+    end_commit(host, monkeypatch, host.paths.record)
+    assert read_record(host, NEW) == {"accepted": True, "since": "1"}
+
+
+def test_a_commit_that_fails_after_the_switch_leaves_the_new_instance(host, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    make_live(host)
+    monkeypatch.setattr(_instance_swap, "replace_link", fail)
+    with pytest.raises(OSError, match="No space left"):
+        swap(host)
+    assert NEW in host.paths.record.read_text()
+    assert (host.paths.units / host.paths.unit(NEW, "service")).exists()
+    assert f"stop gunicorn-shop@{NEW}.service" not in " ".join(host.calls)
 
 
 def read_record(host: Host, instance: str) -> dict[str, object]:
@@ -407,13 +448,13 @@ def test_a_killed_commit_leaves_no_two_instances_that_name_each_other(host, monk
     assert read_record(host, OLD)["previous"] == "cccccccccccc"
 
 
-def test_an_instance_counts_as_good_only_once_it_was_live(host, monkeypatch):
+def test_a_new_instance_is_no_good_one_yet(host, monkeypatch):
     make_live(host)
     with monkeypatch.context() as killed:
         kill_commit(host, killed, host.paths.record)
-    assert read_record(host, NEW)["accepted"] is False
+    assert not is_good(read_record(host, NEW))
     swap(host)
-    assert is_good(read_record(host, NEW))
+    assert not is_good(read_record(host, NEW))
 
 
 def test_a_good_instance_stays_one_where_the_commit_is_killed(host, monkeypatch):
