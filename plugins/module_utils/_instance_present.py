@@ -190,7 +190,7 @@ class Present:
             "since": now(),
             "by": self.params["by"],
             "previous": predecessor(self.observed, self.wanted.id),
-            "accepted": not self.params["health"]["watch"],
+            "accepted": False,
             "health": self.params["health"],
             "workers": self.workers.count,
             "gunicorn": self.release.gunicorn,

@@ -15,8 +15,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import _instance_host, _systemd
 from ansible_collections.webstack.python.plugins.module_utils._files import read_text
-from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
+from ansible_collections.webstack.python.plugins.module_utils._instance import Paths, recorded_instance
 from ansible_collections.webstack.python.plugins.module_utils._instance_log import Attempt, logged
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import is_good
 from ansible_collections.webstack.python.plugins.module_utils._instance_recorded import (
     Recorded,
     earlier,
@@ -130,11 +131,12 @@ class Watch:
             steps.append({"step": "watch", "seconds": round(time.monotonic() - started, 2)})
             if evidence:
                 self._take_back(module, evidence)
-        record = _instance_host.read_records(self.paths)[self.instance]
-        if not record.get("accepted", True):
-            write_record(self.paths, self.instance, {**record, "accepted": True})
-        # Not before: an instance that is taken back must not let go of those that were rolled back.
+        # Not before: an instance that is taken back must not let go of those that were rolled back. And
+        # not after: a run that is killed in between leaves an instance that the next one accepts.
         self.paths.held.unlink(missing_ok=True)
+        record = _instance_host.read_records(self.paths)[self.instance]
+        if not is_good(record):
+            write_record(self.paths, self.instance, {**record, "accepted": True})
 
     def _observe(self) -> str:
         """Return what went wrong, '' for nothing."""
@@ -190,7 +192,11 @@ class Watch:
                 swap.run(settle=False)
         except (Refused, ValueError, OSError, _systemd.SystemdError) as error:
             evidence = "\n".join([evidence, *passed_over])
-            raise Unproven(f"{app}: {evidence}\nIt stays live all the same: {error}") from None
+            stays = recorded_instance(read_text(self.paths.record)) == self.instance
+            what = (
+                "It stays live all the same" if stays else "It was taken back, but not all of that was done"
+            )
+            raise Unproven(f"{app}: {evidence}\n{what}: {error}") from None
         notify.after(module.warn)
         evidence = "\n".join([evidence, *passed_over])
         raise TakenBack(f"{app}: {evidence}\nIt was taken back.")
@@ -201,7 +207,9 @@ class Watch:
         passed_over: gets what is said of each that cannot. Raises ValueError where there is none.
         """
         records = _instance_host.read_records(self.paths)
-        held = [entry["instance"] for entry in read_held(self.paths)]
+        # Where a rollback to it was killed halfway, the list has the one that stayed live, too.
+        before = records[self.instance].get("previous")
+        held = [entry["instance"] for entry in read_held(self.paths) if entry["instance"] != before]
         for name in earlier(records, self.instance, held):
             target = self._as_of_today(name, records[name], passed_over)
             # One that differs by its public sockets alone would do as badly: it is the same instance.

@@ -9,7 +9,7 @@ import types
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _instance_watch as watch
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
-from ansible_collections.webstack.python.plugins.module_utils._instance import Paths
+from ansible_collections.webstack.python.plugins.module_utils._instance import Paths, live_record
 from ansible_collections.webstack.python.plugins.module_utils._instance_trial import (
     Refused,
     TakenBack,
@@ -137,6 +137,11 @@ class Host:
         for name, record in ((OLD, {}), (NEW, {"previous": OLD, "accepted": False})):
             self.paths.instance(name).mkdir(parents=True)
             self.write(name, record)
+        self.paths.record.parent.mkdir(parents=True)
+        self.make_live(NEW)
+
+    def make_live(self, name: str) -> None:
+        self.paths.record.write_text(live_record(self.paths, name))
 
     def write(self, name: str, record: dict[str, object]) -> None:
         (self.paths.instance(name) / "instance.json").write_text(json.dumps(record))
@@ -230,6 +235,26 @@ def test_an_instance_that_does_badly_is_taken_back_with_the_evidence(host):
     assert (line["action"], line["from"], line["to"], line["result"]) == ("take-back", NEW, OLD, "live")
 
 
+def test_the_one_before_is_taken_though_a_killed_rollback_has_it_in_the_list(host):
+    host.paths.held.write_text(f'{{"held": [{{"instance": "{OLD}"}}]}}')
+    host.answers = [False] * 3
+    with pytest.raises(TakenBack):
+        host.watch()
+    assert host.swaps == [(OLD, False), "notified"]
+
+
+def test_a_run_that_ends_before_it_let_go_of_the_held_ones_leaves_an_instance_to_accept(host, monkeypatch):
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    host.paths.held.write_text('{"held": []}')
+    monkeypatch.setattr(watch, "write_record", end)
+    with pytest.raises(KeyboardInterrupt):
+        host.watch(0)
+    assert not host.accepted()
+    assert not host.paths.held.exists()
+
+
 def test_an_instance_that_crashes_is_taken_back(host, unit):
     unit.said = ["Worker (pid:10) was sent SIGSEGV!"]
     with pytest.raises(TakenBack, match=r"did badly 0 s into its watch: crashes: .* 1 of its workers died"):
@@ -279,6 +304,17 @@ def test_where_none_before_can_run_the_bad_one_stays_and_they_are_named(host, mo
         f"\nPassed over: instance {OLD} cannot run any more\n"
         "It stays live all the same: there is no good instance before it"
     )
+
+
+def test_a_take_back_that_ends_after_its_switch_is_not_told_as_none(host, monkeypatch):
+    def end(*_: object) -> None:
+        host.make_live(OLD)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(watch, "record_again", end)
+    host.answers = [False] * 3
+    with pytest.raises(Unproven, match=r"It was taken back, but not all of that was done: .*No space left"):
+        host.watch()
 
 
 def test_where_the_one_before_is_refused_the_bad_one_stays(host, monkeypatch):
