@@ -24,7 +24,6 @@ class Unit:
 
     name: str
     active: str = "inactive"
-    sub: str = "dead"
     needs_reload: bool = False
     pid: int = 0
     wants: frozenset[str] = frozenset()
@@ -213,6 +212,11 @@ def closed_up(records: Mapping[str, Mapping[str, Any]], leaving: str) -> dict[st
     }
 
 
+def since(record: Mapping[str, Any]) -> str:
+    """Say when an instance went live last, by its record; where it never did, when it was made."""
+    return str(record.get("since") or record.get("created", ""))
+
+
 def beyond(records: Mapping[str, Mapping[str, Any]], keep: int, live: str | None) -> tuple[str, ...]:
     """Name the instances to drop: the oldest beyond `keep`, never the live one or the one before it.
 
@@ -220,6 +224,6 @@ def beyond(records: Mapping[str, Mapping[str, Any]], keep: int, live: str | None
     `accepted` and, for the live one, `previous`.
     """
     spared = {live, records.get(live or "", {}).get("previous")}
-    newest_first = sorted(records, key=lambda name: str(records[name].get("created", "")), reverse=True)
+    newest_first = sorted(records, key=lambda name: since(records[name]), reverse=True)
     newest_first.sort(key=lambda name: (name not in spared, not is_good(records[name])))
     return tuple(name for name in newest_first[max(keep, 1) :] if name not in spared)

@@ -20,7 +20,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance import (
     assemble,
     encode_environment,
 )
-from ansible_collections.webstack.python.plugins.module_utils._instance_plan import is_good
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import is_good, since
 
 Records = Mapping[str, Mapping[str, Any]]
 
@@ -152,13 +152,13 @@ def named(records: Records, live: str, to: str) -> str:
     good = [name for name in matching if is_good(records[name])]
     if not good:
         raise ValueError(f"{to} never proved itself; choose another one")
-    return max(good, key=lambda name: _since(records[name]))
+    return max(good, key=lambda name: since(records[name]))
 
 
 def listing(records: Records, live: str, held: Sequence[str]) -> str:
     """Say which instances there are, a line each, the newest first."""
     lines = []
-    for name in sorted(records, key=lambda name: _since(records[name]), reverse=True):
+    for name in sorted(records, key=lambda name: since(records[name]), reverse=True):
         record = records[name]
         marks = [
             mark
@@ -170,9 +170,5 @@ def listing(records: Records, live: str, held: Sequence[str]) -> str:
             if is_so
         ]
         remark = f" ({', '.join(marks)})" if marks else ""
-        lines.append(f"    instance {name}, release {record.get('release')}, since {_since(record)}{remark}")
+        lines.append(f"    instance {name}, release {record.get('release')}, since {since(record)}{remark}")
     return "\n".join(lines)
-
-
-def _since(record: Mapping[str, Any]) -> str:
-    return str(record.get("since") or record.get("created", ""))

@@ -44,8 +44,8 @@ class Layout:
 
     @property
     def directory(self) -> Path:
-        """The app's directory, that holds all the others."""
-        return self.root / self.app
+        """The app's directory, that holds all the others. Instances record paths without links."""
+        return self.root.resolve() / self.app
 
     @property
     def marker(self) -> Path:
@@ -152,6 +152,11 @@ def is_managed(layout: Layout) -> bool:
     if not os.path.lexists(directory):
         return False
     marker = read_json(layout.marker) if directory.is_dir() else {}
+    if marker and directory.is_symlink():
+        raise ReleaseError(
+            f"{directory} of this host is a link to {directory.resolve()}; bring the directory back, and "
+            f"mount the other disk there or link all of {layout.root}"
+        )
     if marker.get("managed_by") == MANAGED_BY and marker.get("app") == layout.app:
         return True
     if directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir()):
@@ -183,10 +188,18 @@ def pointed_release(layout: Layout) -> Release | None:
     return None
 
 
+def folders(directory: Path) -> list[str]:
+    """Name the folders in a directory, sorted; what is none is somebody else's. Raises OSError."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
+
+
 def all_releases(layout: Layout) -> Iterator[Release]:
     """Yield every whole release of the app."""
-    with contextlib.suppress(FileNotFoundError):
-        for directory in sorted(layout.releases.iterdir()):
-            release = read_release(directory)
-            if release is not None and not directory.name.startswith("."):
-                yield release
+    for name in folders(layout.releases):
+        release = read_release(layout.release(name))
+        if release is not None and not name.startswith("."):
+            yield release

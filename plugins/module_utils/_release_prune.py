@@ -15,6 +15,7 @@ from ansible_collections.webstack.python.plugins.module_utils._release_layout im
     Layout,
     Release,
     all_releases,
+    folders,
     read_json,
 )
 
@@ -61,10 +62,10 @@ def excess(
     virtualenvs.update(release.virtualenv for release in releases.values() if release.id in kept)
     return Excess(
         releases=[name for name in releases if name not in kept],
-        virtualenvs=[name for name in _names(layout.virtualenvs) if name not in virtualenvs],
+        virtualenvs=[name for name in folders(layout.virtualenvs) if name not in virtualenvs],
         leftovers=[
             layout.release(name)
-            for name in _names(layout.releases)
+            for name in folders(layout.releases)
             if name not in releases and name not in kept
         ],
     )
@@ -94,7 +95,9 @@ def _linked(layout: Layout) -> set[str]:
 def _needed_by_instances(layout: Layout, instances: Path, most: int | None) -> tuple[set[str], set[str]]:
     """Return the releases' ids and the virtualenvs' keys that the app's instances were made of."""
     records = [read_json(path) for path in sorted((instances / layout.app).glob("*/instance.json"))]
-    records = sorted(records, key=lambda record: str(record.get("created", "")), reverse=True)[:most]
+    # As instances are dropped: by when they went live last.
+    records.sort(key=lambda record: str(record.get("since") or record.get("created", "")), reverse=True)
+    records = records[:most]
     directories = [Path(record["directory"]) for record in records if record.get("directory")]
     virtualenvs = {Path(record["virtualenv"]).name for record in records if record.get("virtualenv")}
     return _release_ids(layout, directories), virtualenvs
@@ -108,10 +111,3 @@ def _release_ids(layout: Layout, paths: Iterable[Path]) -> set[str]:
         if layout.releases in whole.parents:
             found.add(whole.relative_to(layout.releases).parts[0])
     return found
-
-
-def _names(directory: Path) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except FileNotFoundError:
-        return []

@@ -176,7 +176,7 @@ def test_what_should_run_and_does_not_is_started(name, state):
 
 
 def test_a_crashing_live_instance_is_left_to_systemd():
-    assert not planned(with_unit(live=Unit(SERVICE, active="activating", sub="auto-restart"))).revive
+    assert not planned(with_unit(live=Unit(SERVICE, active="activating"))).revive
 
 
 def test_a_lost_file_of_the_live_instance_is_written_again_without_a_restart():
@@ -234,6 +234,15 @@ def test_an_instance_that_never_proved_itself_is_dropped_before_an_older_good_on
         "dddddddddddd": {"created": "2", "accepted": False},
     }
     assert beyond(records, 3, LIVE) == ("dddddddddddd",)
+
+
+def test_what_was_gone_back_to_counts_by_when_it_went_live_again():
+    records = {
+        LIVE: {"created": "4", "since": "4"},
+        OLD: {"created": "0", "since": "3"},
+        OTHER: {"created": "2", "since": "2"},
+    }
+    assert beyond(records, 2, LIVE) == (OTHER,)
 
 
 def test_a_new_instance_follows_the_live_one_if_that_is_good():

@@ -94,6 +94,23 @@ def test_what_an_instance_was_made_of_stays(layout, instances):
     assert gone(layout, 2, instances) == ["r2"]
 
 
+def test_what_an_instance_was_made_of_stays_where_the_folder_is_a_link(tmp_path, instances):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "srv").symlink_to("data")
+    layout = Layout("shop", tmp_path / "srv")
+    for day in (1, 2, 3):
+        add(layout, f"r{day}", day)
+    instance(instances, Layout("shop", tmp_path / "data"), "r1", "v1")
+    assert gone(layout, 2, instances) == ["r2"]
+
+
+def test_what_is_no_folder_is_left_alone(layout, instances):
+    add(layout, "r1", 1)
+    (layout.releases / "notes.txt").touch()
+    (layout.releases / "newest").symlink_to("r1")
+    assert gone(layout, 1, instances) == []
+
+
 def test_releases_that_were_refused_take_no_room_of_those_that_are_needed_nor_more_than_there_is(
     layout, instances
 ):

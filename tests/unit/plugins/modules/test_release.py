@@ -434,6 +434,16 @@ def test_directory_of_someone_else_is_refused(host):
     assert host.users == set()
 
 
+def test_directory_that_was_moved_and_linked_is_refused(host):
+    host.deploy()
+    (host.root / "shop").rename(host.root / "elsewhere")
+    (host.root / "shop").symlink_to("elsewhere")
+    with pytest.raises(
+        ReleaseError, match=r"shop of this host is a link to .*elsewhere; bring the directory"
+    ):
+        host.deploy()
+
+
 def test_user_of_someone_else_is_refused(host, monkeypatch):
     def taken(app):
         raise AccountError(f"the user '{app}' is taken")
