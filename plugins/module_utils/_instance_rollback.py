@@ -24,6 +24,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_notify i
 from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
     decide,
     describe_repairs,
+    is_good,
 )
 from ansible_collections.webstack.python.plugins.module_utils._instance_recorded import (
     Recorded,
@@ -209,6 +210,7 @@ class RolledBack:
         try:
             if self.params["to"]:
                 name = named(self.records, self.live, self.params["to"])
+                self._tell_of_others(name)
                 return name, self._today(name)
             for name in earlier(self.records, self.live, held):
                 target = self._today(name)
@@ -219,6 +221,20 @@ class RolledBack:
         except ValueError as error:
             there_is = listing(self.records, self.live, held)
             raise Refused(f"{self.paths.app}: {error}. There are:\n{there_is}") from None
+
+    def _tell_of_others(self, name: str) -> None:
+        """Warn where a release's name leaves the live instance, while there is another one of it."""
+        release = self.params["to"]
+        others = [
+            other
+            for other, record in self.records.items()
+            if record.get("release") == release and other != name and is_good(record)
+        ]
+        if name == self.live != release and others:
+            self.module.warn(
+                f"{self.paths.app}: release {release} is live already, by instance {name}; to go back to "
+                f"another instance of it, name it: {', '.join(sorted(others))}"
+            )
 
     def _today(self, name: str) -> Recorded:
         return as_of_today(self.paths, self.live, name, self.records[name], self.env)

@@ -69,10 +69,13 @@ class Host:
             "since": str(len(self.ids)),
             "previous": [None, *self.ids.values()][-1],
         }
-        (self.paths.instance(instance.id) / "instance.json").write_text(json.dumps(record))
+        self.write(instance.id, record)
         self.paths.record.parent.mkdir(exist_ok=True)
         self.paths.record.write_text(live_record(self.paths, instance.id))
         self.ids[name] = instance.id
+
+    def write(self, instance: str, record: dict[str, object]) -> None:
+        (self.paths.instance(instance) / "instance.json").write_text(json.dumps(record))
 
     def hold(self, *names: str) -> None:
         held = [{"instance": self.ids[name], "at": "noon"} for name in names]
@@ -211,6 +214,17 @@ def test_the_live_one_by_its_name_is_left_as_it_is_but_for_what_a_killed_run_lef
     assert not swap.plan.swap
     assert [entry["instance"] for entry in swap.held] == [host.ids["r2"]]
     assert host.said == []
+
+
+def test_another_good_instance_of_a_release_that_is_live_is_told(host):
+    record = json.loads((host.paths.instance(host.ids["r2"]) / "instance.json").read_text())
+    host.write(host.ids["r2"], {**record, "release": "r3"})
+    back = host.go_back(to="r3")
+    assert back.module.warned == [
+        f"shop: release r3 is live already, by instance {host.ids['r3']}; to go back to another instance of "
+        f"it, name it: {host.ids['r2']}"
+    ]
+    assert host.go_back(to=host.ids["r3"]).module.warned == []
 
 
 def test_a_target_that_is_not_there_is_refused_with_what_there_is(host):
