@@ -28,6 +28,11 @@ def missing(entries: Iterable[str], shared: Path, shipped: Mapping[str, str]) ->
     for name in names:
         if any(str(parent) in names for parent in PurePosixPath(name).parents):
             raise ReleaseError(f"shared: '{name}' lies in another shared entry; leave it out")
+        if os.path.islink(shared / name) and not os.path.exists(shared / name):
+            raise ReleaseError(
+                f"shared: '{name}' leads to {os.readlink(shared / name)}, which is not there; bring it back "
+                f"(is a file system not mounted?), or remove the link {shared / name}"
+            )
         here, there = _kind(shared / name), shipped.get(name, "")
         if here and there and here != there:
             raise ReleaseError(

@@ -82,6 +82,16 @@ def test_a_folder_in_the_place_of_a_file_is_refused(shared):
     )
 
 
+def test_a_link_that_leads_nowhere_is_left_and_told(shared):
+    (shared / "uploads").symlink_to("/mnt/none")
+    with pytest.raises(ReleaseError) as caught:
+        _release_shared.missing(["uploads"], shared, {})
+    assert str(caught.value) == (
+        "shared: 'uploads' leads to /mnt/none, which is not there; bring it back (is a file system not "
+        f"mounted?), or remove the link {shared}/uploads"
+    )
+
+
 def test_a_file_in_the_place_of_a_folder_is_refused(shared):
     (shared / "a").mkdir()
     with pytest.raises(ReleaseError, match="; rename the file, or move the folder away"):
