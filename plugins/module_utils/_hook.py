@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from ansible_collections.webstack.python.plugins.module_utils import _sandbox, _systemd
-from ansible_collections.webstack.python.plugins.module_utils._files import write_text
+from ansible_collections.webstack.python.plugins.module_utils._files import unnamed, write_text
 from ansible_collections.webstack.python.plugins.module_utils._instance import (
     Release,
     encode_environment,
@@ -39,8 +39,8 @@ GRACE = 10  # seconds from the end of its time until a command is killed
 SCRIPT = "WEBSTACK_HOOK"
 # The command is in the environment alone: arguments are public on the host, systemd would put
 # variables into them, and on standard input a command could read the rest of itself. The two
-# dollar signs are systemd's for one.
-STARTER = f'script=$${SCRIPT}; unset {SCRIPT}; eval "$$script"'
+# dollar signs are systemd's for one. No variable of the shell's: the app may have one of its name.
+STARTER = f'eval "unset {SCRIPT}; $${SCRIPT}"'
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -163,19 +163,16 @@ def run(command: str, context: Context) -> Outcome:
     return _outcome(command, context, status, shown, output, seconds)
 
 
-def run_all(commands: Sequence[str], context: Context, kind: str) -> list[Outcome]:
-    """Run commands one after the other, and return how they ended.
+def run_all(commands: Sequence[str], context: Context, kind: str) -> None:
+    """Run commands one after the other.
 
     kind: what a message calls them, such as build. Raises HookError at the first that fails, and
     what run raises.
     """
-    outcomes = []
     for number, command in enumerate(commands):
         outcome = run(command, context)
         if not outcome.ok:
             raise HookError(f"{kind}[{number}] failed: {outcome}")
-        outcomes.append(outcome)
-    return outcomes
 
 
 def clear(app: str, root: Path = Path("/")) -> None:
@@ -183,12 +180,13 @@ def clear(app: str, root: Path = Path("/")) -> None:
     # One that systemd has not loaded has nothing to stop.
     _systemd.run("systemctl", "stop", unit_name(app))
     _systemd.run("systemctl", "reset-failed", unit_name(app))
-    environment_path(app, root).unlink(missing_ok=True)
+    for path in _environment_files(app, root):
+        path.unlink(missing_ok=True)
 
 
 def is_left(app: str, root: Path = Path("/")) -> bool:
     """Tell whether a command of the app is running, or a run was killed while one was."""
-    return environment_path(app, root).exists()
+    return any(path.exists() for path in _environment_files(app, root))
 
 
 def unit_name(app: str) -> str:
@@ -199,6 +197,12 @@ def unit_name(app: str) -> str:
 def environment_path(app: str, root: Path = Path("/")) -> Path:
     """Return the file that holds the environment while a command runs; root alone reads it."""
     return root / ENVIRONMENTS / f"{app}.env"
+
+
+def _environment_files(app: str, root: Path) -> tuple[Path, Path]:
+    """Return the file with the environment, and where it is before it has its name."""
+    path = environment_path(app, root)
+    return path, unnamed(path)
 
 
 def _command_line(context: Context) -> list[str]:

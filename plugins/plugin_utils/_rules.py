@@ -80,9 +80,10 @@ RESERVED_ENV = {
     "GUNICORN_CMD_ARGS": "use the keys of Gunicorn",
     "PYTHONPATH": "the release's code is on it; name other folders in pythonpath of Gunicorn's settings",
     "WEB_CONCURRENCY": "use workers",
-    "WEBSTACK_APP": "the role sets it",
-    "WEBSTACK_INSTANCE": "the role sets it",
-    "WEBSTACK_RELEASE": "the role sets it",
+    **{
+        f"WEBSTACK_{name}": "the role sets it"
+        for name in ("ACTION", "APP", "HOOK", "INSTANCE", "PREVIOUS", "RELEASE")
+    },
 }
 MEMORY_LEAST = 64 * 1024**2
 UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}

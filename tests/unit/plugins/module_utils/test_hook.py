@@ -6,6 +6,7 @@ import os
 import pwd
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -186,10 +187,13 @@ def test_commands_run_in_order_until_one_fails(context):
     message = str(caught.value)
     assert message.startswith("build[1] failed: 'echo two; exit 2': exit status 2 after ")
     assert message.endswith(" s\nIts last lines:\n    two")
-    assert [outcome.lines for outcome in _hook.run_all(["echo one", "echo two"], context, "x")] == [
-        ("one",),
-        ("two",),
-    ]
+
+
+def test_a_command_sees_the_apps_variables_whatever_their_names(context):
+    outcome = _hook.run(
+        'echo "$script"; env | grep -c WEBSTACK_HOOK || true', replace(context, env={"script": "own"})
+    )
+    assert outcome.lines == ("own", "0")
 
 
 def test_a_host_without_systemd_run_is_told(context, monkeypatch):

@@ -607,7 +607,7 @@ def test_no_message_holds_what_may_be_secret(entry):
     assert SECRET not in "\n".join(messages)
 
 
-@pytest.mark.parametrize("name", ["PYTHONPATH", "WEBSTACK_APP", "WEBSTACK_INSTANCE", "WEBSTACK_RELEASE"])
+@pytest.mark.parametrize("name", ["PYTHONPATH", "WEBSTACK_APP", "WEBSTACK_INSTANCE", "WEBSTACK_HOOK"])
 def test_what_the_unit_sets_is_not_for_the_app_to_set(name):
     (problem,) = _rules.environment({name: "x", "PATH": "/opt/tools/bin:/usr/bin"})
     assert problem.startswith(f"{name} is not for the app to set; remove it, ")
