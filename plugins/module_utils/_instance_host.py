@@ -182,7 +182,8 @@ def _litter(paths: Paths, current: Path | None) -> tuple[Path, ...]:
         path
         for path in hidden
         for name in (path.stem[1:],)
-        if name in names or paths.is_public_socket(name) or name.startswith(paths.unit("", "")[:-1])
+        if path.suffix == ".new"
+        and (name in names or paths.is_public_socket(name) or name.startswith(paths.unit("", "")[:-1]))
     )
     own = (*paths.etc.glob(".*.new"), *paths.etc.glob("*/.*.new"), unnamed(paths.log))
     return (*of_units, *(path for path in own if path.exists()))
@@ -191,12 +192,11 @@ def _litter(paths: Paths, current: Path | None) -> tuple[Path, ...]:
 def read_units(paths: Paths, sockets: Iterable[str]) -> dict[str, Unit]:
     """Ask systemd about the app's units, in one call. Raises SystemdError."""
     names = [paths.unit("*", "*"), paths.handle, paths.target, paths.mover, *sockets]
-    shown = _systemd.show_all(names, "Id", "ActiveState", "SubState", "NeedDaemonReload", "MainPID", "Wants")
+    shown = _systemd.show_all(names, "Id", "ActiveState", "NeedDaemonReload", "MainPID", "Wants")
     return {
         unit["Id"]: Unit(
             name=unit["Id"],
             active=unit["ActiveState"],
-            sub=unit["SubState"],
             needs_reload=unit["NeedDaemonReload"] == "yes",
             pid=int(unit.get("MainPID", "0")),
             wants=frozenset(unit.get("Wants", "").split()),

@@ -51,7 +51,7 @@ def logged(
             seconds = round(time.monotonic() - started, 2)
             try:
                 append(attempt.paths.log, _line(attempt, result, seconds, reason))
-            except OSError as error:
+            except (OSError, UnicodeDecodeError) as error:
                 warn(f"{attempt.paths.app}: the deploy log could not be written: {error}")
 
 

@@ -161,7 +161,8 @@ def _ask(
         body = _read_body(response, sock, trouble, deadline).decode("utf-8", "replace")
         location = hide(response.getheader("Location", ""))
         return Answer(response.status, hide(body)[:BODY_LIMIT], location, health.body in body)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        # A ValueError is a path or a name that no request can hold.
         raise _NotYet(str(error) or type(error).__name__) from None
     finally:
         connection.close()

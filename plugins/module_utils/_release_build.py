@@ -44,7 +44,10 @@ from ansible_collections.webstack.python.plugins.module_utils._release_virtualen
 
 @dataclass(frozen=True)
 class Source:
-    """Where a source tree came from: kind path or git, a place without credentials, its digest."""
+    """Where a source tree came from.
+
+    kind: path, git, archive or package. origin: a place, without credentials. tree: its digest.
+    """
 
     kind: str
     origin: str

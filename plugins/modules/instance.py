@@ -150,7 +150,8 @@ options:
         description:
           - Seconds for which the new instance is observed after it became the live one, 0 for none.
           - Three bad answers in a row, a restart by systemd, or a worker that died take it back, and the
-            module fails with the evidence. Workers that C(max_requests) or a reload replaces do not count.
+            module fails with the evidence. An answer that takes 5 s is bad. Workers that C(max_requests)
+            or a reload replaces do not count.
           - A run that ends meanwhile is continued by the next one.
         type: float
         default: 0

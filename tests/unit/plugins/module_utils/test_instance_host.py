@@ -156,7 +156,6 @@ SHOWN = [
     {
         "Id": "gunicorn-shop.service",
         "ActiveState": "active",
-        "SubState": "exited",
         "NeedDaemonReload": "yes",
         "MainPID": "0",
         "Wants": f"gunicorn-shop@{LIVE}.service sysinit.target",
@@ -164,7 +163,6 @@ SHOWN = [
     {
         "Id": "gunicorn-shop.target",
         "ActiveState": "inactive",
-        "SubState": "dead",
         "NeedDaemonReload": "no",
         "Wants": "",
     },
@@ -181,13 +179,15 @@ def test_everything_about_an_app_is_read_with_one_call_to_systemd(paths, monkeyp
     write(paths.units / "gunicorn-shop.socket")
     write(paths.units / "gunicorn-shop-api.socket")
     write(paths.runtime_units / paths.check_unit(OLD, "service"))
-    write(paths.units / ".gunicorn-shop.target.x1")
-    write(paths.units / ".gunicorn-shop-api.target.x1")
-    write(paths.units / f".gunicorn-shop@{LIVE}.service.x2")
+    write(paths.units / ".gunicorn-shop.target.new")
+    write(paths.units / ".gunicorn-shop-api.target.new")
+    # Of an editor that is open.
+    write(paths.units / ".gunicorn-shop.target.swp")
+    write(paths.units / f".gunicorn-shop@{LIVE}.service.new")
     (paths.root / "code").mkdir()
     current = paths.root / "current"
     current.symlink_to("code")
-    (paths.root / ".current.123").symlink_to("code")
+    (paths.root / ".current.new").symlink_to("code")
 
     observed = _instance_host.observe(paths, Instance(LIVE, (), (), ()), current)
 
@@ -197,9 +197,9 @@ def test_everything_about_an_app_is_read_with_one_call_to_systemd(paths, monkeyp
     assert observed.checks == (paths.runtime_units / paths.check_unit(OLD, "service"),)
     assert observed.public_sockets == ("gunicorn-shop.socket",)
     assert {path.name for path in observed.litter} == {
-        ".gunicorn-shop.target.x1",
-        f".gunicorn-shop@{LIVE}.service.x2",
-        ".current.123",
+        ".gunicorn-shop.target.new",
+        f".gunicorn-shop@{LIVE}.service.new",
+        ".current.new",
     }
     assert observed.current
     assert not observed.enabled

@@ -85,6 +85,12 @@ def test_without_wanted_statuses_all_below_500_are_good(path, status):
         assert wait_until_healthy(path, Health(timeout=2), no_trouble).status == status
 
 
+@pytest.mark.parametrize("wrong", [{"path": "/gesund-ä"}, {"host": "shop.example.com\r\nX: y"}])
+def test_what_no_request_can_hold_is_told_as_an_answer_that_does_not_come(path, wrong):
+    with serving(path, lambda _: (200, "")), pytest.raises(Unhealthy, match="gave no answer within"):
+        ask_once(path, Health(**wrong), 0.2)
+
+
 def test_a_wrong_status_is_refused_at_once_with_the_answer(path):
     with serving(path, lambda _: (500, "no such table: users")), pytest.raises(Unhealthy) as refused:
         wait_until_healthy(path, Health(path="/healthz", statuses=(200,), timeout=30), no_trouble)
