@@ -36,8 +36,6 @@ from ansible_collections.webstack.python.plugins.plugin_utils._source_tree impor
 
 # What only the controller needs; a repository's address may hold credentials, too.
 OWN_OPTIONS = ("source", "ca_bundle", "apps")
-# The kinds of source that are read anew for each task and host.
-CHANGING = ("path", "archive")
 REMOTE_ADDRESS = re.compile(r"[^/]+:")
 
 
@@ -91,7 +89,7 @@ class ActionModule(ActionBase):
     def _describe(self, options: dict[str, Any], variables: dict[str, Any]) -> tuple[Tree, dict[str, Any]]:
         """Return an app's source tree, and the module's arguments. Raises SourceError."""
         tree = self._collect(options)
-        if tree.kind in CHANGING:
+        if may_change(options["source"]):
             refuse_changed(tree, Path(constants.DEFAULT_LOCAL_TMP))
         arguments = module_options(options)
         if options["source"]["package"]:
@@ -199,6 +197,15 @@ def validated(options: dict[str, Any]) -> dict[str, Any]:
 def module_options(options: dict[str, Any]) -> dict[str, Any]:
     """Return those of an app's options that are for the host."""
     return {name: value for name, value in options.items() if name not in OWN_OPTIONS}
+
+
+def may_change(source: dict[str, Any]) -> bool:
+    """Tell whether a source is read anew for each task and host, with nothing that fixes what it holds.
+
+    A checksum fixes what a URL gives.
+    """
+    archive = source["archive"]
+    return bool(source["path"] or (archive and not _source_archive.is_url(archive)))
 
 
 def repository_url(url: str, folder: Path) -> str:

@@ -8,6 +8,7 @@ import fcntl
 import gzip
 import hashlib
 import io
+import json
 import os
 import posixpath
 import tarfile
@@ -62,11 +63,13 @@ class Tree:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over names, content, executable bits and links; times do not count."""
-        listing = sorted(
-            (entry.path, entry.content, entry.target, entry.executable) for entry in self.entries
-        )
-        return digest(listing, length=64)
+        """SHA-256 over the listing."""
+        return digest(self.listing, length=64)
+
+    @cached_property
+    def listing(self) -> list[tuple[str, str, str, bool]]:
+        """Names, content, links and executable bits in order; times do not count."""
+        return sorted((entry.path, entry.content, entry.target, entry.executable) for entry in self.entries)
 
     def kinds(self, paths: Iterable[str]) -> dict[str, str]:
         """Return `file` or `folder` for each of the paths that is one; links are neither."""
@@ -96,9 +99,14 @@ class Tree:
             return
         content = self.read(entry.path)
         if hashlib.sha256(content).hexdigest() != entry.content:
-            raise SourceError(f"{entry.path} of {self.origin} was changed while it was read; run again")
+            raise self.changed(entry.path)
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
+
+    def changed(self, path: str) -> SourceError:
+        """Word that a run has found two versions of one of the tree's files."""
+        ignore = "; where a run itself writes it, let .gitignore name it" if self.kind == "path" else ""
+        return SourceError(f"{path} of {self.origin} was changed while it was read; run again{ignore}")
 
 
 def make_tree(
@@ -145,18 +153,19 @@ def _subtree(
 
 
 def refuse_changed(tree: Tree, run: Path) -> None:
-    """Raise SourceError where this run has read another tree from the same place before.
+    """Raise SourceError, with the first file, where this run has read another tree from the place before.
 
     run: a folder that one run of a playbook, with all its forks, has for itself.
     """
     with (run / f"webstack-tree-{sha256(tree.origin.encode())}").open("a+", encoding="utf-8") as note:
         fcntl.flock(note, fcntl.LOCK_EX)
         note.seek(0)
-        known = note.read()
+        known = note.readline().rstrip("\n")
         if not known:
-            note.write(tree.digest)
+            note.write(f"{tree.digest}\n{json.dumps(tree.listing)}\n")
         elif known != tree.digest:
-            raise SourceError(f"{tree.origin} was changed while it was read; run again")
+            before = set(map(tuple, json.loads(note.readline())))
+            raise tree.changed(min(before.symmetric_difference(tree.listing))[0])
 
 
 def travels(path: str) -> bool:

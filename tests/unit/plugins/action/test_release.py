@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -86,26 +87,61 @@ def test_archive_beside_the_playbook_is_a_source(folder):
     assert same.calls[0]["_found"]["tree"] == found["tree"]
 
 
-@pytest.mark.parametrize("source", [SOURCE, {"archive": "shop.tar"}], ids=["path", "archive"])
-def test_source_that_changes_in_a_run_is_refused(folder, tmp_path, monkeypatch, source):
+@pytest.mark.parametrize(
+    ("source", "origin", "remedy"),
+    [
+        (SOURCE, "shop", "run again; where a run itself writes it, let .gitignore name it"),
+        ({"archive": "shop.tar"}, "shop.tar", "run again"),
+    ],
+    ids=["path", "archive"],
+)
+def test_source_that_changes_in_a_run_is_refused_with_the_first_file(
+    folder, tmp_path, monkeypatch, source, origin, remedy
+):
     def pack():
         with tarfile.open(folder / "shop.tar", "w") as packed:
-            packed.add(folder / "shop")
+            packed.add(folder / "shop", "shop")
 
     (tmp_path / "run").mkdir()
     monkeypatch.setattr(release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
+    (folder / "shop/about.py").write_text("")
     pack()
     for _host in range(2):
         Action(folder, [{}], source=source).run()
     (folder / "shop/app.py").write_text("app = 2\n")
+    (folder / "shop/late.log").write_text("")
     pack()
-    with pytest.raises(
-        AnsibleActionFail, match=r"shop: .*/shop(\.tar)? was changed while it was read; run again"
-    ):
+    with pytest.raises(AnsibleActionFail) as caught:
         Action(folder, [], source=source).run()
+    assert str(caught.value) == (
+        f"shop: app.py of {folder / origin} was changed while it was read; {remedy}\n"
+        "Nothing was changed on the host."
+    )
     (tmp_path / "next").mkdir()
     monkeypatch.setattr(release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "next"))
     Action(folder, [{}], source=source).run()
+
+
+def test_two_archives_at_addresses_that_differ_in_their_query_are_two(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "home"))
+    cache = tmp_path / "home/webstack-archives"
+    cache.mkdir(parents=True)
+    trees = set()
+    for name in ("shop", "blog"):
+        with tarfile.open(folder / f"{name}.tar", "w") as packed:
+            packed.add(folder / "shop/app.py", f"{name}.py")
+        content = (folder / f"{name}.tar").read_bytes()
+        wanted = hashlib.sha256(content).hexdigest()
+        (cache / wanted).write_bytes(content)
+        source = {
+            "archive": f"https://files.example.com/get?app={name}",
+            "checksum": f"sha256:{wanted}",
+        }
+        action = Action(folder, [{}], source=source)
+        action.run()
+        trees.add(action.calls[0]["_found"]["tree"])
+    assert len(trees) == 2
 
 
 def test_host_is_told_which_shared_entries_the_source_has(folder):
