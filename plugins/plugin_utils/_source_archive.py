@@ -41,7 +41,17 @@ from ansible_collections.webstack.python.plugins.plugin_utils._source_tree impor
 
 CHECKSUM = re.compile(r"sha256:[0-9a-fA-F]{64}")
 _TIMEOUT = 60  # seconds without a byte
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, KeyError, OSError)
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    KeyError,
+    OSError,
+    OverflowError,
+    ValueError,
+)
 _NOT_SUPPORTED = (NotImplementedError, RuntimeError)
 
 
@@ -227,10 +237,18 @@ def _zip_members(path: Path, address: str) -> Iterator[tuple[str, Member]]:
             if kind == stat.S_IFLNK:
                 yield name, Member(target=os.fsdecode(content))
             elif kind in (0, stat.S_IFREG):
-                modified = calendar.timegm((*info.date_time, 0, 0, 0))
-                yield name, Member(content, executable=bool(mode & stat.S_IXUSR), modified=modified)
+                executable, modified = bool(mode & stat.S_IXUSR), _seconds(info.date_time)
+                yield name, Member(content, executable=executable, modified=modified)
             else:
                 raise _unwanted(info.filename, address)
+
+
+def _seconds(date: tuple[int, int, int, int, int, int]) -> int:
+    """Return a member's date as seconds since the epoch, 0 where the zip gives it none."""
+    try:
+        return calendar.timegm((*date, 0, 0, 0))
+    except ValueError:
+        return 0
 
 
 def _unwanted(name: str, address: str) -> SourceError:

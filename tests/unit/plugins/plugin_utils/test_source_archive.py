@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import stat
+import struct
 import tarfile
 import threading
 import zipfile
@@ -82,6 +83,14 @@ def test_zip_of_a_system_without_modes_is_read(tmp_path):
         packed.writestr(info, b"x")
     tree = collect(tmp_path / "shop.zip", tmp_path)
     assert [(entry.path, entry.executable) for entry in tree.entries] == [("app.py", False)]
+
+
+def test_zip_without_dates_is_read(tmp_path):
+    path = zipped(tmp_path / "shop.zip", {"app.py": b"x"})
+    dated = struct.pack("<HH", 3 << 11 | 4 << 5 | 3, (2026 - 1980) << 9 | 1 << 5 | 2)
+    assert path.read_bytes().count(dated) == 2
+    path.write_bytes(path.read_bytes().replace(dated, bytes(4)))
+    assert collect(path, tmp_path).files["app.py"].modified == 0
 
 
 def test_several_things_at_the_top_stay_where_they_are(tmp_path):
@@ -162,6 +171,21 @@ def test_damaged_archive_is_said(tmp_path):
     path = tar(tmp_path / "a", {"x": os.urandom(50000)})
     path.write_bytes(path.read_bytes()[:20000])
     with pytest.raises(SourceError, match="or is damaged"):
+        collect(path, tmp_path)
+
+
+@pytest.mark.parametrize("mtime", ["nan", "inf"])
+def test_impossible_date_in_a_tar_is_damage(tmp_path, mtime):
+    info = tarfile.TarInfo("app.py")
+    info.pax_headers = {"mtime": mtime}
+    with pytest.raises(SourceError, match=r"/a is no tar\.gz, .* or is damaged: cannot convert float"):
+        collect(tar(tmp_path / "a", {}, info), tmp_path)
+
+
+def test_name_in_a_zip_that_is_no_text_is_damage(tmp_path):
+    path = zipped(tmp_path / "a", {"\xe4pp.py": b"x"})
+    path.write_bytes(path.read_bytes().replace("\xe4".encode(), b"\xff\xff"))
+    with pytest.raises(SourceError, match=r"/a is no tar\.gz, .* or is damaged: 'utf-8' codec can't decode"):
         collect(path, tmp_path)
 
 
