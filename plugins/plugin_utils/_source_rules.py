@@ -37,6 +37,7 @@ PRIVATE_KEY = re.compile(
     r"\s*-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s.+\s-----END ([A-Z]+ )*PRIVATE KEY-----\s*", re.DOTALL
 )
 
+USE_SOURCE = 'name the code, such as {path: "{{ inventory_dir }}/../shop"}'
 USE_GIT = "write an https, ssh or file URL, user@host:path, or a path that starts with / or ."
 USE_FOLDER = "name a folder on the controller"
 USE_REFERENCE = "name a branch, a tag or a commit"
@@ -54,7 +55,7 @@ def rules(base: str | None = None) -> dict[str, Rule]:
     base: where relative paths start on the controller; None leaves open whether they exist.
     """
     return {
-        "source": Rule("name the code, such as {path: ../shop}", combination),
+        "source": Rule(USE_SOURCE, combination),
         "source.path": Rule(USE_FOLDER) if base is None else Rule(USE_FOLDER, folder(base)),
         "source.git": Rule(USE_GIT, git_url, secret=True),
         "source.ref": Rule(USE_REFERENCE, _rules.matches(REFERENCE, "cannot name a commit", USE_REFERENCE)),
@@ -125,7 +126,9 @@ def archive(base: str | None) -> Callable[[str], Problems]:
             elif not _url.is_strict(value):
                 yield f"is not a proper URL; {_url.ENCODE}"
         elif base is not None and not os.path.isfile(os.path.join(base, os.path.expanduser(value))):
-            yield f"{value!r} is not a file{_start(value, base)}; {USE_ARCHIVE}"
+            # Without its scheme, a URL with a password looks like a path.
+            shown = "" if {"@", ":"} & set(value) else f"{value!r} "
+            yield f"{shown}is not a file{_start(value, base)}; {USE_ARCHIVE}"
 
     return rule
 

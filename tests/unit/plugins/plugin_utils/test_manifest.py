@@ -49,6 +49,7 @@ FULL = {
 }
 NAME_REMEDY = 'use a to z, 0 to 9 and "-", starting with a letter, at most 31 characters'
 APP_REMEDY = 'write MODULE:CALLABLE, such as "shop.wsgi:app" or "shop:create_app()"'
+SOURCE_REMEDY = 'name the code, such as {path: "{{ inventory_dir }}/../shop"}'
 LISTEN_REMEDY = 'write unix, or an address with a port, such as "127.0.0.1:8000"'
 GIT_REMEDY = "write an https, ssh or file URL, user@host:path, or a path that starts with / or ."
 PREFIX_REMEDY = "write a path that starts and ends with /, such as /static/"
@@ -87,7 +88,7 @@ MISTAKES = [
         "the known ones are domains, static, max_body_size, extra",
     ),
     (shop(app=None), "app: is missing", APP_REMEDY),
-    (shop(source=None), "source: is missing", "name the code, such as {path: ../shop}"),
+    (shop(source=None), "source: is missing", SOURCE_REMEDY),
     # Types
     (shop(env=[]), "env: must be a mapping, not a list", "write each variable as NAME: value"),
     (shop(nginx={"domains": "a.example"}), "nginx.domains: must be a list, not text", DOMAINS_REMEDY),
@@ -473,7 +474,7 @@ def test_a_name_must_be_good_for_users_units_and_paths(name):
             [
                 f"python_apps[0]: name: is missing; {NAME_REMEDY}",
                 f"python_apps[0]: app: is missing; {APP_REMEDY}",
-                "python_apps[0]: source: is missing; name the code, such as {path: ../shop}",
+                f"python_apps[0]: source: is missing; {SOURCE_REMEDY}",
             ],
         ),
         (

@@ -158,6 +158,10 @@ MISTAKES = [
     ),
     ({"archive": "/etc"}, f"source.archive: '/etc' is not a file; {ARCHIVE_REMEDY}"),
     (
+        {"archive": "bob:pw@git.example.com/shop.zip"},
+        f"source.archive: is not a file from /; {ARCHIVE_REMEDY}",
+    ),
+    (
         {"git": "/x.git", "subfolder": "../x"},
         f"source.subfolder: '../x' is not a folder inside the source; {SUBFOLDER_REMEDY}",
     ),
@@ -176,6 +180,9 @@ def test_a_mistake_is_named_with_its_remedy(source, message):
         {"archive": "http://bob:hunter2@git.example.com/x.tar.gz", "checksum": SUM},
         {"archive": ["https://bob:hunter2@git.example.com/x.tar.gz"]},
         {"archive": "https://bob:hunter2@git.example.com/x y"},
+        {"archive": "bob:hunter2@git.example.com/x.tar.gz", "checksum": SUM},
+        {"archive": "hunter2@git.example.com/x.tar.gz", "checksum": SUM},
+        {"archive": "https:/bob:hunter2/git.example.com/x.tar.gz"},
         {"git": "https://bob:hunter2@git.example.com/x.git", "token": "hunter2"},
         {"git": "https://git.example.com/x.git", "token": "hunter2 hunter2", "deploy_key": "hunter2"},
         {"git": "https://git.example.com/x.git", "token": ["hunter2"], "deploy_key": {"a": "hunter2"}},
