@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
@@ -63,7 +64,6 @@ SCHEMA = Schema(
     rules={
         **SHARED_RULES,
         **server_rules(),
-        "": Rule("", _rules.threads_of_class),
         "user": Rule(_rules.USE_USER, _rules.user),
         "directory": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
         "virtualenv": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
@@ -144,10 +144,23 @@ def findings(gunicorn_apps: object, defaults: object = None) -> list[str]:
 
     defaults: as in resolve, or None to leave them out.
     """
-    reported, checked = check_list(plain_or_unreadable(gunicorn_apps), SCHEMA)
-    reported += compare(checked, same_names, same_addresses)
     variables = _variables(plain_or_unreadable(defaults) or {})
-    return [*check_variables(variables, SCHEMA.role, VARIABLE_RULES), *map(str, reported)]
+    return [
+        *check_variables(variables, SCHEMA.role, VARIABLE_RULES),
+        *list_findings(gunicorn_apps, variables),
+    ]
+
+
+def list_findings(gunicorn_apps: object, variables: Mapping[str, object]) -> list[str]:
+    """Return all that is wrong with the role's list alone.
+
+    variables: those of the role by their names, as far as they are known.
+    """
+    threads = Rule("", _rules.threads_of_class(variables.get("gunicorn_worker_class")))
+    schema = dataclasses.replace(SCHEMA, rules={**SCHEMA.rules, "": threads})
+    reported, checked = check_list(plain_or_unreadable(gunicorn_apps), schema)
+    reported += compare(checked, same_names, same_addresses)
+    return [str(item) for item in reported]
 
 
 def _variables(defaults: Mapping[str, Any]) -> dict[str, object]:

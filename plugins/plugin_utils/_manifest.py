@@ -51,7 +51,6 @@ SCHEMA = Schema(
         "migrate": Rule(_rules.USE_COMMANDS, _rules.commands, secret=True),
         "shared": Rule(_rules.USE_SHARED, _rules.shared),
         "keep_releases": Rule("write a whole number from 2", _rules.between(2)),
-        "gunicorn": Rule("write its keys below it", _rules.threads_of_class),
         "nginx.static": Rule(_rules.USE_STATIC, _rules.static),
     },
 )
@@ -122,11 +121,17 @@ def manifest_findings(
 
 
 def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[Reported]:
-    schema = dataclasses.replace(SCHEMA, rules={**SCHEMA.rules, **_source_rules.rules(inventory.base)})
+    variables = inventory.hostvars[host]
+    worker_class = attempt(lambda: plain(variables.get("gunicorn_worker_class")))
+    rules = {
+        **SCHEMA.rules,
+        **_source_rules.rules(inventory.base),
+        "gunicorn": Rule("write its keys below it", _rules.threads_of_class(worker_class)),
+    }
+    schema = dataclasses.replace(SCHEMA, rules=rules)
     reported, entries = check_list(plain_or_unreadable(python_apps), schema, host)
     reported += compare(entries, same_names, same_addresses, _static_of_package)
     if host in inventory.proxy_hosts:
-        variables = inventory.hostvars[host]
         listen = attempt(lambda: plain(variables.get("nginx_listen", _nginx.LISTEN)))
         reported += compare(entries, lambda each: _ports_of_nginx(each, listen))
     joined = [
@@ -141,7 +146,6 @@ def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[R
         ]
     others = [proxy for proxy in inventory.proxies_of(host) if proxy != host]
     if others:
-        variables = inventory.hostvars[host]
         reported += compare(entries, lambda each: _out_of_reach(each, others[0], variables))
     return reported
 

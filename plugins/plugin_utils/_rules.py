@@ -85,6 +85,7 @@ RESERVED_ENV = {
         for name in ("ACTION", "APP", "HOOK", "INSTANCE", "PREVIOUS", "RELEASE")
     },
 }
+THREADLESS = ("sync", "gevent", "asgi")
 MEMORY_LEAST = 64 * 1024**2
 UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
@@ -282,11 +283,21 @@ def workers(value: object) -> Problems:
         yield f"{shown} is neither auto nor a number of workers; {USE_WORKERS}"
 
 
-def threads_of_class(value: Mapping[str, Any]) -> Problems:
-    """Gunicorn quietly turns sync with threads into gthread, and the others pass over them."""
-    worker_class = value.get("worker_class", "gthread")
-    if worker_class != "gthread" and (value.get("threads") or 1) > 1:
-        yield f"worker_class {worker_class} has no threads; remove threads, or use gthread"
+def threads_of_class(host_class: object = None) -> Callable[[Mapping[str, Any]], Problems]:
+    """Make the rule that a class other than gthread is given no threads.
+
+    Gunicorn quietly turns sync with threads into gthread, and the others pass over them.
+    host_class: gunicorn_worker_class, for an entry that names no class; None where it is not set.
+    """
+
+    def rule(value: Mapping[str, Any]) -> Problems:
+        key, worker_class = "worker_class", value.get("worker_class")
+        if key not in value:
+            key, worker_class = "gunicorn_worker_class", host_class
+        if worker_class in THREADLESS and (value.get("threads") or 1) > 1:
+            yield f"{key} {worker_class} has no threads; remove threads, or use gthread"
+
+    return rule
 
 
 def gunicorn_settings(prefix: str) -> Callable[[Mapping[Any, object]], Problems]:

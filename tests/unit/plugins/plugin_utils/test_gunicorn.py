@@ -221,6 +221,17 @@ def test_a_list_of_ones_own_is_judged_as_strictly(keys, problem, remedy):
     assert _gunicorn.findings([{**ALONE, **keys}]) == [f"gunicorn_apps[0] (shop): {problem}; {remedy}"]
 
 
+@pytest.mark.parametrize("host_class", ["sync", "gevent", "asgi"])
+def test_threads_are_refused_where_the_class_of_the_host_has_none(host_class):
+    defaults = {**DEFAULTS, "worker_class": host_class}
+    assert _gunicorn.findings([{**ALONE, "threads": 8}], defaults) == [
+        f"gunicorn_apps[0] (shop): gunicorn_worker_class {host_class} has no threads; "
+        "remove threads, or use gthread"
+    ]
+    assert _gunicorn.findings([{**ALONE, "worker_class": "gthread", "threads": 8}], defaults) == []
+    assert _gunicorn.findings([{**ALONE, "threads": 1}], defaults) == []
+
+
 def test_what_an_entry_needs_is_named():
     assert _gunicorn.findings([{"name": "shop"}]) == [
         'gunicorn_apps[0] (shop): app: is missing; write MODULE:CALLABLE, such as "shop.wsgi:app" or '

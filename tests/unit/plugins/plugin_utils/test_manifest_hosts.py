@@ -51,6 +51,26 @@ def test_hosts_that_share_a_list_have_no_findings():
     assert [findings(hostvars, host) for host in hostvars] == [[], [], []]
 
 
+def test_threads_are_judged_by_the_class_of_each_host():
+    apps = {"python_apps": [shop(gunicorn={"threads": 8})]}
+    hostvars = {"app1": apps, "app2": {**apps, "gunicorn_worker_class": "sync"}, "proxy": {}}
+    assert [findings(hostvars, host) for host in ("app1", "app2")] == [
+        [],
+        [
+            "python_apps[0] (shop): gunicorn: gunicorn_worker_class sync has no threads; "
+            "remove threads, or use gthread"
+        ],
+    ]
+
+
+def test_class_that_is_wrong_or_unreadable_is_a_finding_of_its_own_alone():
+    apps = {"python_apps": [shop(gunicorn={"threads": 8, "worker_class": "tornado"})]}
+    (finding,) = findings({"app1": apps, "proxy": {}}, "app1")
+    assert finding.startswith("python_apps[0] (shop): gunicorn.worker_class: 'tornado' is not known")
+    unreadable = Lazy({"python_apps": []}, gunicorn_worker_class="'x' is undefined")
+    assert findings({"app1": unreadable, "proxy": {}}, "app1") == []
+
+
 def test_one_app_has_one_site():
     hostvars = {
         "app1": {"python_apps": [shop()]},
