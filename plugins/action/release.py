@@ -19,6 +19,7 @@ from ansible_collections.webstack.python.plugins.module_utils._release_options i
     REQUIRED_IF,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils import (
+    _index,
     _source_archive,
     _source_git,
     _source_package,
@@ -191,7 +192,10 @@ def validated(options: dict[str, Any]) -> dict[str, Any]:
     checked = ArgumentSpecValidator(OPTIONS, required_if=REQUIRED_IF).validate(options)
     if checked.error_messages:
         raise AnsibleActionFail("; ".join(checked.error_messages))
-    return dict(checked.validated_parameters)
+    right = dict(checked.validated_parameters)
+    if problem := next(_index.uv_arguments(right["uv_arguments"]), ""):
+        raise AnsibleActionFail(f"uv_arguments: {problem}")
+    return right
 
 
 def module_options(options: dict[str, Any]) -> dict[str, Any]:

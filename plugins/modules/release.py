@@ -181,7 +181,9 @@ options:
     type: str
     default: ""
   uv_arguments:
-    description: More arguments for C(uv sync) and C(uv pip install). They hold no secrets.
+    description:
+      - More arguments for C(uv sync) and C(uv pip install). They are public on the host, so one that has a
+        user or password in a URL is refused.
     type: list
     elements: str
     default: []

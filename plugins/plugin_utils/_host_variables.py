@@ -6,10 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from ansible_collections.webstack.python.plugins.module_utils._redact import without_credentials
-from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn, _nginx, _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn, _index, _nginx, _rules
 from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable, plain_or_unreadable
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import check_variables
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule, documented
@@ -17,25 +15,15 @@ from ansible_collections.webstack.python.plugins.plugin_utils._spec import Findi
 
 @dataclass(frozen=True)
 class Role:
-    """A role's variables: the rules of single ones and of all together, and what judges lists of entries."""
+    """A role's variables: the rules of single ones and of all together, and what judges lists of entries.
+
+    What judges a list gets all of the variables, too.
+    """
 
     name: str
     rules: Mapping[str, Rule]
-    lists: Mapping[str, Callable[[Any], list[str]]] = field(default_factory=dict)
+    lists: Mapping[str, Callable[[object, Mapping[str, object]], list[str]]] = field(default_factory=dict)
     together: Callable[[Mapping[str, object]], Iterable[Finding]] = lambda _values: ()
-
-
-def index_credentials(values: Mapping[str, object]) -> Iterator[Finding]:
-    """User and password of the package index come together, with its URL, and once."""
-    names = (f"python_app_index_{key}" for key in ("url", "username", "password"))
-    url, user, password = (str(values.get(name) or "") for name in names)
-    if password and not user:
-        yield Finding("python_app_index_password", "has no user; set python_app_index_username")
-    elif user and not url:
-        yield Finding("python_app_index_username", "has no index; set python_app_index_url")
-    elif user and without_credentials(url) != url:
-        problem = "is in python_app_index_url, too; remove user and password from the URL"
-        yield Finding("python_app_index_username", problem)
 
 
 MANIFEST = "python_apps"
@@ -46,16 +34,17 @@ APP_ROLES = (
         {
             "python_app_uv_version": RELEASE,
             "python_app_gunicorn_version": RELEASE,
-            "python_app_index_url": Rule(_rules.USE_INDEX_URL, _rules.index_url, secret=True),
+            "python_app_index_url": Rule(_index.USE_URL, _index.url, secret=True),
+            "python_app_uv_arguments": Rule(_index.USE_ARGUMENTS, _index.uv_arguments, secret=True),
             "python_app_hook_timeout": Rule("write whole seconds from 1", _rules.between(1)),
             "python_app_index_password": Rule("write it as text", secret=True),
             "python_app_ca_bundle": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path_or_none),
         },
-        together=index_credentials,
+        together=_index.credentials,
     ),
-    Role("gunicorn", _gunicorn.VARIABLE_RULES, {"gunicorn_apps": _gunicorn.findings}),
+    Role("gunicorn", _gunicorn.VARIABLE_RULES, {"gunicorn_apps": _gunicorn.list_findings}),
 )
-PROXY_ROLE = Role("nginx", _nginx.VARIABLE_RULES, {"nginx_sites": _nginx.findings})
+PROXY_ROLE = Role("nginx", _nginx.VARIABLE_RULES, {"nginx_sites": lambda sites, _: _nginx.findings(sites)})
 NAMES = frozenset(
     name for role in (*APP_ROLES, PROXY_ROLE) for name in documented(role.name) if name != MANIFEST
 )
@@ -84,7 +73,7 @@ def _of_role(role: Role, values: Mapping[str, object], host: str) -> Iterator[st
     yield from map(str, role.together(single))
     for name, judge in role.lists.items():
         if name in values:
-            yield from judge(values[name])
+            yield from judge(values[name], values)
 
 
 def _needs_default(value: object) -> bool:

@@ -16,7 +16,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn_settings as settings_data
-from ansible_collections.webstack.python.plugins.plugin_utils import _url
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import kind
 
 Problems = Iterator[str]
@@ -64,8 +63,6 @@ USE_STATIC = "write URL prefixes to folders of the release, such as /static/: sh
 USE_BODY_SIZE = 'write a size with its unit, such as 10m, or "0" for no bound'
 USE_NGINX_LISTEN = 'write a list of ports or addresses with ports, such as ["80", "[::]:80"]'
 USE_NGINX_TIME = "write a time with its unit, such as 60s"
-USE_INDEX_URL = "write an https URL"
-INDEX_CREDENTIALS = "python_app_index_username and python_app_index_password"
 USE_RELEASE = "write one version, such as 1.2.3"
 USE_SETTINGS = "write each setting as name: value"
 USE_ABSOLUTE = "write an absolute path of letters, digits and . _ - + @ , = ~ :"
@@ -260,14 +257,6 @@ def nginx_listen(value: list[str]) -> Problems:
 def nginx_endpoint(value: str) -> Endpoint | None:
     """Read PORT, ADDRESS:PORT or [ADDRESS]:PORT, or return None where it is not one."""
     return endpoint(value if ":" in value else f"0.0.0.0:{value}")
-
-
-def index_url(value: str) -> Problems:
-    """A package index, or nothing; the URL may hold a password."""
-    if value and not _url.has_scheme(value, "https", "http", "file"):
-        yield f"is not the address of a package index; {USE_INDEX_URL}"
-    elif value and not _url.is_strict(value):
-        yield f"is not a proper URL; {_url.ENCODE}, or use {INDEX_CREDENTIALS}"
 
 
 def absolute_path_or_none(value: str) -> Problems:

@@ -229,6 +229,10 @@ def test_other_states_need_no_source(folder, state):
         ({"source": {"ref": "main"}}, "one of the following is required: path, git, archive, package"),
         ({"source": {"package": "shop>=1"}}, "shop: 'shop>=1' is not an exact pin; write source.package as"),
         ({}, "missing: source"),
+        (
+            {"source": SOURCE, "uv_arguments": ["--index-url=https://bob:pw@pypi.example.com/simple"]},
+            "^uv_arguments: item 0 has a user or password in a URL, and arguments are public on the host; ",
+        ),
     ],
 )
 def test_wrong_options_are_refused_before_the_host_is_asked(folder, options, message):

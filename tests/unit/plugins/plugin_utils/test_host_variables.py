@@ -108,6 +108,34 @@ def test_credentials_of_the_index_go_together(changes, problem):
     assert found == ([problem] if problem else [])
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        "--extra-index-url=https://deploy:hunter2@pypi.example.com/simple",
+        "--index=own=https://hunter2@pypi.example.com/simple",
+        "https://deploy:hun/ter2@pypi.example.com/simple",
+    ],
+)
+def test_arguments_of_uv_hold_no_credentials(item):
+    assert findings({"python_app_uv_arguments": ["--no-build", item]}) == [
+        "python_app_uv_arguments: item 1 has a user or password in a URL, and arguments are public on the "
+        "host; use python_app_index_url with python_app_index_username and python_app_index_password"
+    ]
+
+
+def test_arguments_of_uv_may_hold_a_url():
+    arguments = ["--find-links=https://pypi.example.com/wheels", "--exclude-newer-package", "a@b"]
+    assert findings({"python_app_uv_arguments": arguments}) == []
+
+
+def test_list_of_ones_own_is_judged_with_the_hosts_worker_class():
+    app = {"name": "shop", "app": "shop:app", "directory": "/srv", "virtualenv": "/srv", "threads": 8}
+    assert findings({"gunicorn_apps": [app], "gunicorn_worker_class": "asgi"}) == [
+        "gunicorn_apps[0] (shop): gunicorn_worker_class asgi has no threads; remove threads, or use gthread"
+    ]
+    assert findings({"gunicorn_apps": [app]}) == []
+
+
 def test_addresses_of_nginx_are_fine():
     assert findings({"nginx_listen": ["80", "127.0.0.1:8080", "[2001:db8::1]:80"]}) == []
 
