@@ -25,6 +25,7 @@ description:
     C(python_app_*) on an app host, C(nginx_*) on a proxy, hand-written lists among them. A template
     that needs a role's default is left to that role.
   - Checks a selection of apps, C(python_app_only), against the manifests of all app hosts of the play.
+    Where the playbook's C(only) is given, it must name one at least.
   - An app host answers for its own entries. A host that is a proxy alone answers for what it reads of
     the app hosts' entries, each of these findings with the app host's name before it.
 positional: _input, host, app_hosts, proxy_hosts
@@ -116,7 +117,8 @@ def _selection(
         for apps in _only.lists_of(context if app_host == host else hostvars[app_host])
     ]
     only = attempt(lambda: context["python_app_only"])
-    return _only.findings(only, lists, "only" if "only" in context else "python_app_only")
+    given = "only" in context
+    return _only.findings(only, lists, "only" if given else "python_app_only", given=given)
 
 
 class FilterModule:

@@ -11,6 +11,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._data import plain
 
 LISTS = ("python_apps", "gunicorn_apps")
 USE_ONLY = "write the names of apps, such as only=shop or {'only': ['shop', 'blog']}"
+NO_NAME = f"names no app; {USE_ONLY}, or leave it out for every app"
 MISPLACED = (
     "only: this playbook brings everything to the manifest and takes no selection; "
     "run webstack.python.deploy, or leave it out"
@@ -36,19 +37,18 @@ def select(entries: Iterable[Any], only: object) -> list[Any]:
     return [entry for entry in entries if not chosen or plain(entry["name"]) in chosen]
 
 
-def findings(only: object, lists: Iterable[object], label: str = "only") -> list[str]:
+def findings(only: object, lists: Iterable[object], label: str = "only", *, given: bool = False) -> list[str]:
     """Return what is wrong with a selection: each name that none of the lists has as present.
 
-    lists: manifests, of one host or of several. label: the name of the variable.
+    lists: manifests, of one host or of several. label: the name of the variable. given: whether
+    somebody chose it for this run, who with no name at all means no app rather than every one.
     """
     try:
         chosen = names(only)
     except ValueError as error:
         return [f"{label}: {error}"]
-    if isinstance(only, str) and not chosen:
-        return [f"{label}: names no app; {USE_ONLY}"]
     if not chosen:
-        return []
+        return [f"{label}: {NO_NAME}"] if given or isinstance(only, str) else []
     states = _states(lists)
     present = [name for name, found in states.items() if "present" in found]
     known = f"this run has {', '.join(sorted(present)) or 'none at all'}"

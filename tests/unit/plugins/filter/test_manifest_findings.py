@@ -50,6 +50,11 @@ def test_app_that_no_host_of_the_run_has_is_refused_by_the_users_own_word():
     ]
 
 
+def test_empty_selection_is_refused_where_it_was_made_for_the_run():
+    (finding,) = select([], only=[])
+    assert finding.startswith("only: names no app; ")
+
+
 def test_selection_for_a_playbook_that_takes_none_is_refused():
     (finding,) = findings({**APPS, "only": "shop"}, {"web1": APPS}, "web1", ["web1"], [])
     assert finding.startswith("only: this playbook brings everything to the manifest")

@@ -8,6 +8,11 @@ from ansible_collections.webstack.python.plugins.plugin_utils._data import Unrea
 
 MANIFEST = [{"name": "shop"}, {"name": "blog", "state": "present"}, {"name": "old", "state": "absent"}]
 
+NO_NAME = (
+    "only: names no app; write the names of apps, such as only=shop or {'only': ['shop', 'blog']}, "
+    "or leave it out for every app"
+)
+
 
 @pytest.mark.parametrize(
     ("only", "names"),
@@ -53,11 +58,17 @@ def test_names_that_some_host_has_are_right():
             "only: there is no app 'shop'; this run has none at all",
         ),
         (["old"], [MANIFEST], "only: 'old' is to be absent; webstack.python.site removes it"),
-        (" ", [MANIFEST], f"only: names no app; {_only.USE_ONLY}"),
+        (" ", [MANIFEST], NO_NAME),
     ],
 )
 def test_finding_names_the_apps_that_there_are(only, lists, finding):
     assert _only.findings(only, lists) == [finding]
+
+
+@pytest.mark.parametrize("only", [[], "", ","])
+def test_selection_that_was_made_for_a_run_names_an_app(only):
+    assert _only.findings(only, [MANIFEST], given=True) == [NO_NAME]
+    assert _only.findings(["shop"], [MANIFEST], given=True) == []
 
 
 def test_gunicorn_resolves_the_chosen_entries_alone():
