@@ -128,7 +128,7 @@ class Operations:
             return self.alpha(health={**HEALTH, "watch": 1})
 
         swap = self.swap()
-        return faults.Operation("watch", swap.library, swap.playbook, change, step="write_record")
+        return faults.Operation("watch", swap.library, swap.playbook, change, step="watch")
 
     def take_back(self) -> faults.Operation:
         """An instance turns bad in its watch and is taken back; the further run has the good one again."""

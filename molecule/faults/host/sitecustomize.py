@@ -39,6 +39,7 @@ STEPS = {
 # Functions that only lead to other steps.
 FRAME = {
     *("main", "run", "apply", "present", "ensure_present", "ensure_absent", "absent", "build", "step"),
+    *("ensure_rolled_back", "carry_out"),
     *("_step", "_load", "_build_release", "_complete_release", "lock", "_take_back", "<module>"),
 }
 

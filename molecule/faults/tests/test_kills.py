@@ -48,8 +48,9 @@ def test_next_run_converges_after(fault, name, site, operations, rows):
     operation = operations.get(name)
     traced = operations.traced(name)
     site.start_asking(operation.asked)
-    first = len(rows)
-    for event in points(fault, name, traced.events):
+    first, chosen = len(rows), points(fault, name, traced.events)
+    assert chosen
+    for event in chosen:
         rows.append(faults.hit(site, operation, fault, event, traced.reference))
     site.stop_asking()
     changed = site.again()
