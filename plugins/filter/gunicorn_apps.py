@@ -17,18 +17,23 @@ description:
   - Turns each app of the manifest into an entry of C(gunicorn_apps), the option of the role
     P(webstack.python.gunicorn#role).
   - Only what the manifest says is set; the role's host-wide defaults fill the rest.
-positional: _input
+  - Of entries that are not asked for, no value but the name is read.
+positional: _input, only
 options:
   _input:
     description: The manifest, C(python_apps).
     type: list
     elements: dict
     required: true
+  only:
+    description: Names of apps to give, as a list or a text with commas. None stand for all.
+    type: raw
+    default: []
 author: webstack.python contributors (@webstack-python)
 """
 
 EXAMPLES = r"""
-gunicorn_apps: "{{ python_apps | default([]) | webstack.python.gunicorn_apps }}"
+gunicorn_apps: "{{ python_apps | default([]) | webstack.python.gunicorn_apps(gunicorn_only) }}"
 """
 
 RETURN = r"""

@@ -18,7 +18,7 @@ description:
     the manifest is checked, and the role's host-wide defaults.
   - Gives every finding at once, each with the entry, the key and the remedy. No finding holds a value
     of C(env) or C(settings).
-positional: _input, defaults
+positional: _input, defaults, only
 options:
   _input:
     description: Entries of C(gunicorn_apps).
@@ -27,6 +27,10 @@ options:
   defaults:
     description: The host-wide defaults, as for P(webstack.python.gunicorn_resolve#filter).
     type: dict
+  only:
+    description: Names of apps to check, as a list or a text with commas. None stand for all.
+    type: raw
+    default: []
 author: webstack.python contributors (@webstack-python)
 """
 

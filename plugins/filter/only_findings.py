@@ -15,7 +15,7 @@ version_added: 0.1.0
 description:
   - Gives a finding for each name of a selection that the list of apps does not have, with the names
     that it has as present.
-positional: _input, only, label
+positional: _input, only, label, whole
 options:
   _input:
     description: Entries of C(python_apps) or C(gunicorn_apps).
@@ -29,6 +29,10 @@ options:
     description: How a finding names the selection.
     type: str
     default: only
+  whole:
+    description: Where the entries were selected from; a finding offers the names of it as well.
+    type: raw
+    default: []
 author: webstack.python contributors (@webstack-python)
 """
 
@@ -45,9 +49,9 @@ _value:
 """
 
 
-def only_findings(apps: object, only: object, label: str = "only") -> list[str]:
+def only_findings(apps: object, only: object, label: str = "only", whole: object = ()) -> list[str]:
     """Return what is wrong with a selection of these apps; see findings."""
-    return _only.findings(only, [apps], label)
+    return _only.findings(only, [apps], label, [whole])
 
 
 class FilterModule:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +76,13 @@ class Reported:
 Between = Callable[[list[Entry]], Iterable[tuple[Entry, Finding]]]
 
 
-def check_list(value: object, schema: Schema, host: str = "") -> tuple[list[Reported], list[Entry]]:
+def check_list(
+    value: object, schema: Schema, host: str = "", only: Sequence[str] = ()
+) -> tuple[list[Reported], list[Entry]]:
     """Check a list entry by entry; return what is wrong, and the entries' right parts.
 
-    value: as plain_or_unreadable returns it. host: the host that the list belongs to.
+    value: as plain_or_unreadable returns it. host: the host that the list belongs to. only: names of
+    the entries to check; none stand for all.
     """
     if isinstance(value, Unreadable):
         problem = unreadable(value, host, secret=True)
@@ -90,6 +93,8 @@ def check_list(value: object, schema: Schema, host: str = "") -> tuple[list[Repo
     reported: list[Reported] = []
     entries: list[Entry] = []
     for index, item in enumerate(value):
+        if only and not (isinstance(item, Mapping) and item.get("name") in only):
+            continue
         entry, findings = _check_entry(item, f"{schema.variable}[{index}]", schema, host)
         reported += [Reported(entry.label, finding) for finding in findings]
         entries.append(entry)

@@ -22,7 +22,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
     same_addresses,
     same_names,
 )
-from ansible_collections.webstack.python.plugins.plugin_utils._only import select
+from ansible_collections.webstack.python.plugins.plugin_utils._only import names, reduce, select
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
 
 OVERRIDABLE = ("workers", "worker_class", "threads", "timeout", "graceful_timeout")
@@ -139,26 +139,26 @@ class GunicornApp(TypedDict):
     state: Literal["present", "absent"]
 
 
-def findings(gunicorn_apps: object, defaults: object = None) -> list[str]:
+def findings(gunicorn_apps: object, defaults: object = None, only: object = ()) -> list[str]:
     """Return all that is wrong with the role's list and its host-wide defaults, worded for the user.
 
-    defaults: as in resolve, or None to leave them out.
+    defaults: as in resolve, or None to leave them out. only: names of the entries to judge, see select.
     """
     variables = _variables(plain_or_unreadable(defaults) or {})
     return [
         *check_variables(variables, SCHEMA.role, VARIABLE_RULES),
-        *list_findings(gunicorn_apps, variables),
+        *list_findings(gunicorn_apps, variables, only),
     ]
 
 
-def list_findings(gunicorn_apps: object, variables: Mapping[str, object]) -> list[str]:
+def list_findings(gunicorn_apps: object, variables: Mapping[str, object], only: object = ()) -> list[str]:
     """Return all that is wrong with the role's list alone.
 
-    variables: those of the role by their names, as far as they are known.
+    variables: those of the role by their names, as far as they are known. only: as in findings.
     """
     threads = Rule("", _rules.threads_of_class(variables.get("gunicorn_worker_class")))
     schema = dataclasses.replace(SCHEMA, rules={**SCHEMA.rules, "": threads})
-    reported, checked = check_list(plain_or_unreadable(gunicorn_apps), schema)
+    reported, checked = check_list(plain_or_unreadable(reduce(gunicorn_apps, only)), schema, only=names(only))
     reported += compare(checked, same_names, same_addresses)
     return [str(item) for item in reported]
 
@@ -169,23 +169,24 @@ def _variables(defaults: Mapping[str, Any]) -> dict[str, object]:
     return {f"gunicorn_{key}": value for key, value in flat.items() if key != "service"}
 
 
-def derive(python_apps: object) -> list[dict[str, Any]]:
+def derive(python_apps: object, only: object = ()) -> list[dict[str, Any]]:
     """Turn the manifest into entries of gunicorn_apps; only what it says is set.
 
+    only: names of the apps to give, see select.
     Raises ValueError where it is no list of mappings, and what Ansible raises where a template
     cannot be filled in.
     """
-    return [_derive(app) for app in plain(entries(python_apps, "python_apps"))]
+    return [_derive(app) for app in plain(select(entries(python_apps, "python_apps"), only))]
 
 
 def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
-    name = app["name"]
+    name = app.get("name", "")
     root = f"/srv/{name}"
     if app.get("state") == "absent":
         return {"name": name, "current": f"{root}/current", "state": "absent"}
     entry: dict[str, Any] = {
-        "name": name,
-        "app": app["app"],
+        # One of them that is missing is a finding.
+        **{key: app[key] for key in ("name", "app") if key in app},
         "user": name,
         "directory": f"{root}/next/code",
         "virtualenv": f"{root}/next/venv",

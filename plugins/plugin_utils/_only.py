@@ -34,14 +34,42 @@ def names(only: object) -> list[str]:
 def select(entries: Iterable[Any], only: object) -> list[Any]:
     """Return the entries that a selection is for, their other keys not even read. Raises ValueError."""
     chosen = names(only)
-    return [entry for entry in entries if not chosen or plain(entry["name"]) in chosen]
+    return [entry for entry in entries if not chosen or _name(entry) in chosen]
 
 
-def findings(only: object, lists: Iterable[object], label: str = "only", *, given: bool = False) -> list[str]:
+def reduce(value: object, only: object) -> object:
+    """Return a list of entries, those that a selection is not for with nothing but their names.
+
+    What is no list is returned as it is. Raises ValueError for no selection.
+    """
+    chosen = names(only)
+    if not chosen or not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    items = (read(value, index) for index in range(len(value)))
+    return [item if _name(item) in chosen else {"name": _name(item)} for item in items]
+
+
+def any_present(lists: Iterable[object], only: object) -> bool:
+    """Tell whether lists of apps have one as present that a selection is for. Raises ValueError."""
+    chosen = names(only)
+    return any(
+        "present" in found and (not chosen or name in chosen) for name, found in _states(lists).items()
+    )
+
+
+def findings(
+    only: object,
+    lists: Iterable[object],
+    label: str = "only",
+    whole: Iterable[object] = (),
+    *,
+    given: bool = False,
+) -> list[str]:
     """Return what is wrong with a selection: each name that none of the lists has as present.
 
-    lists: manifests, of one host or of several. label: the name of the variable. given: whether
-    somebody chose it for this run, who with no name at all means no app rather than every one.
+    lists: manifests, of one host or of several. label: the name of the variable. whole: where the
+    lists were selected from, whose names a finding offers as well. given: whether somebody chose it
+    for this run, who with no name at all means no app rather than every one.
     """
     try:
         chosen = names(only)
@@ -51,7 +79,8 @@ def findings(only: object, lists: Iterable[object], label: str = "only", *, give
         return [f"{label}: {NO_NAME}"] if given or isinstance(only, str) else []
     states = _states(lists)
     present = [name for name, found in states.items() if "present" in found]
-    known = f"this run has {', '.join(sorted(present)) or 'none at all'}"
+    offered = {*present, *(name for name, found in _states(whole).items() if "present" in found)}
+    known = f"this run has {', '.join(sorted(offered)) or 'none at all'}"
     found = []
     for name in chosen:
         if name in present:
@@ -66,6 +95,14 @@ def findings(only: object, lists: Iterable[object], label: str = "only", *, give
 def lists_of(variables: Mapping[str, Any]) -> list[object]:
     """Return the lists of apps that a host's variables hold, each not read any further."""
     return [read(variables, name) for name in LISTS if name in variables]
+
+
+def _name(entry: Any) -> str | None:
+    """Return the name of an entry, or nothing where it has none, or none that can be read."""
+    name = (
+        plain_or_unreadable(read(entry, "name")) if isinstance(entry, Mapping) and "name" in entry else None
+    )
+    return name if isinstance(name, str) else None
 
 
 def _states(lists: Iterable[object]) -> dict[str, set[str]]:

@@ -76,6 +76,30 @@ def test_what_is_derived_is_never_wrong():
     assert _gunicorn.findings(_gunicorn.derive(manifest), DEFAULTS) == []
 
 
+class Half(dict):
+    """An entry of which nothing but its name may be read."""
+
+    def __getitem__(self, key):
+        assert key == "name"
+        return super().__getitem__(key)
+
+
+def test_only_the_chosen_apps_are_derived_and_no_other_is_read():
+    manifest = [{"app": "x:y"}, Half(name="half", env=1), {"name": "shop", "app": "shop:app"}]
+    assert [entry["name"] for entry in _gunicorn.derive(manifest, "shop")] == ["shop"]
+
+
+def test_only_the_chosen_entries_are_judged_each_at_its_place():
+    listed = [{"app": "x:y"}, Half(name="half", env=1), {**ALONE, "workers": 0}]
+    (finding,) = _gunicorn.findings(listed, DEFAULTS, ["shop"])
+    assert finding.startswith("gunicorn_apps[2] (shop): workers: 0 ")
+
+
+def test_an_app_without_its_module_is_derived_so_that_it_is_found():
+    (finding,) = _gunicorn.findings(_gunicorn.derive([{"name": "shop"}]), DEFAULTS)
+    assert finding.startswith("gunicorn_apps[0] (shop): app: is missing; ")
+
+
 def test_an_absent_app_keeps_the_link_that_is_to_go():
     assert _gunicorn.derive([{"name": "shop", "state": "absent"}]) == [
         {"name": "shop", "current": "/srv/shop/current", "state": "absent"}

@@ -75,3 +75,30 @@ def test_gunicorn_resolves_the_chosen_entries_alone():
     defaults = {"settings": {}, "service": {"sandbox": "strict", "memory_max": ""}, "keep": 5}
     defaults.update(dict.fromkeys(_gunicorn.OVERRIDABLE, 1))
     assert [app["name"] for app in _gunicorn.resolve(MANIFEST, defaults, ["old"])] == ["old"]
+
+
+def test_entries_without_a_name_are_never_picked():
+    half = [{"app": "shop:app"}, {"name": None}, {"name": "shop"}]
+    assert _only.select(half, "shop") == [{"name": "shop"}]
+
+
+def test_what_is_not_picked_is_reduced_to_its_name():
+    assert _only.reduce([{"name": "shop", "app": 1}, {"name": "blog", "app": 1}, "half"], "shop") == [
+        {"name": "shop", "app": 1},
+        {"name": "blog"},
+        {"name": None},
+    ]
+    assert _only.reduce(MANIFEST, []) is MANIFEST
+    assert _only.reduce(5, "shop") == 5
+
+
+def test_finding_offers_the_names_of_the_whole_that_the_list_was_selected_from():
+    found = _only.findings(["shpo"], [[]], "gunicorn_only", [MANIFEST])
+    assert found == ["gunicorn_only: there is no app 'shpo'; this run has blog, shop"]
+
+
+@pytest.mark.parametrize(
+    ("only", "there"), [([], True), ("shop", True), ("old", False), ("far", False), ("far,blog", True)]
+)
+def test_whether_a_host_has_a_selected_app(only, there):
+    assert _only.any_present([[], MANIFEST], only) is there
