@@ -56,6 +56,7 @@ options:
     description:
       - The instance to go back to, by its id, or the release by its. Only O(state=rolled_back) reads it.
       - Ids of instances are a host's own, so a release is what to name where the app is on several hosts.
+        Hosts whose interpreters differ (path, patch version, platform) have different releases, too.
       - Where it is live already, nothing is swapped; what a run that was cut off has left is put right.
       - By default the nearest instance before the live one that proved itself and was not rolled back.
     type: str

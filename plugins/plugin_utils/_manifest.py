@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.webstack.python.plugins.plugin_utils import (
     _gunicorn,
     _nginx,
+    _only,
     _rules,
     _source_rules,
 )
@@ -58,6 +59,19 @@ SCHEMA = Schema(
 FRONT_KEYS = ("name", "listen", "nginx", "state")
 USE_REACHABLE = 'listen on an address of this host, such as "{{ ansible_host }}:8000"'
 FRONT_SCHEMA = dataclasses.replace(SCHEMA, needed=())
+# What an instance is derived from: neither the source nor how it was built.
+INSTANCE_KEYS = (
+    *FRONT_KEYS,
+    "app",
+    "env",
+    "gunicorn",
+    "health",
+    "keep_releases",
+    "notify",
+    "service",
+    "shared",
+)
+INSTANCE_SCHEMA = dataclasses.replace(SCHEMA, needed=("app",))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +81,7 @@ class Inventory:
     hostvars: Mapping[str, Any]
     app_hosts: Sequence[str]
     proxy_hosts: Sequence[str]
-    base: str
+    base: str = "/"
 
     def app_hosts_of(self, proxy: str) -> list[str]:
         """Return whose apps a proxy serves; see nginx_app_hosts."""
@@ -92,6 +106,16 @@ def findings(python_apps: object, base: str = "/") -> list[str]:
     """Return all that is wrong with the manifest of one host that is its own proxy."""
     inventory = Inventory({"": {"python_apps": python_apps}}, [""], [""], base)
     return [str(reported) for reported in _on_app_host(python_apps, "", inventory)]
+
+
+def instance_findings(python_apps: object, host: str, only: Sequence[str]) -> list[str]:
+    """Return what is wrong with what the chosen entries of a host's manifest say of their instances.
+
+    only: the names of the entries, of which no other key and no other entry is read.
+    """
+    value = _parts(_only.reduce(python_apps, only), INSTANCE_KEYS)
+    reported, _entries = check_list(plain_or_unreadable(value), INSTANCE_SCHEMA, host, only)
+    return [str(item) for item in reported]
 
 
 def manifest_findings(
@@ -166,16 +190,19 @@ def _on_proxy(proxy: str, inventory: Inventory) -> list[Reported]:
 def _front_entries(inventory: Inventory, app_host: str) -> tuple[list[Reported], list[Entry]]:
     """Check the part of an app host's manifest that its proxies read, and no other part."""
     variables = inventory.hostvars[app_host]
-    value = attempt(lambda: variables.get("python_apps", []))
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        value = [_front_part(read(value, index)) for index in range(len(value))]
+    value = _parts(attempt(lambda: variables.get("python_apps", [])), FRONT_KEYS)
     return check_list(plain_or_unreadable(value), FRONT_SCHEMA, app_host)
 
 
-def _front_part(app: object) -> object:
-    if not isinstance(app, Mapping):
-        return app
-    return {key: read(app, key) for key in FRONT_KEYS if key in app}
+def _parts(python_apps: object, keys: Sequence[str]) -> object:
+    """Return a manifest with these keys of its entries alone, the others not read."""
+    if not isinstance(python_apps, Sequence) or isinstance(python_apps, str):
+        return python_apps
+    items = (read(python_apps, index) for index in range(len(python_apps)))
+    return [
+        {key: read(item, key) for key in keys if key in item} if isinstance(item, Mapping) else item
+        for item in items
+    ]
 
 
 def _front_comparisons(inventory: Inventory) -> list[Any]:

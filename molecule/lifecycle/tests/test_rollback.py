@@ -81,7 +81,7 @@ def test_a_named_release_comes_back_with_the_environment_of_today(pair, three):
     host = pair.host
     record = json.loads(host.sh(f"cat /etc/webstack/alpha/{three['second']}/instance.json"))
     today = pair.alpha("first", env={"GREETING": "of today"})
-    go_back(pair, apps=[today, pair.beta()], to=record["release"], env="current").succeeded()
+    go_back(pair, apps=[today, pair.beta()], to=record["release"], rollback_env="current").succeeded()
     answer = host.answer()
     assert (answer["text"], answer["greeting"]) == ("second", "of today")
     assert answer["instance"] not in three.values()
