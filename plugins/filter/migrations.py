@@ -7,14 +7,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils._data import entries, plain
+from ansible_collections.webstack.python.plugins.plugin_utils._data import (
+    entries,
+    plain,
+    plain_or_unreadable,
+    read,
+)
 
 DOCUMENTATION = r"""
 name: migrations
 short_description: The apps whose migrations a host runs
 version_added: 0.1.0
 description:
-  - Of several hosts with the same app, the first of the run migrates its data, and no other.
+  - Of several hosts that have the same app with the same C(source) and C(migrate), the first of the run
+    migrates its data, and no other. Credentials of the source make no difference.
 positional: _input, hostvars, host, hosts
 options:
   _input:
@@ -51,28 +57,49 @@ _value:
 """
 
 
+CREDENTIALS = ("token", "deploy_key")
+Work = tuple[Any, Any]  # what is migrated, a source, and the commands that do it
+
+
 def migrations(
     requests: Mapping[str, Mapping[str, Any]], hostvars: Mapping[str, Any], host: str, hosts: Sequence[str]
 ) -> list[str]:
-    """Return the names of the apps with migrations that no host before this one has."""
+    """Return the names of the apps with migrations that no host before this one runs."""
     before = list(hosts)[: list(hosts).index(host)]
-    # The manifest may be one of the play, which no host's variables hold: that of all without their own.
-    shared = "python_apps" not in hostvars[host]
     return [
         name
         for name, request in requests.items()
-        if request["migrate"] and not any(_has(hostvars[other], name, shared=shared) for other in before)
+        if request["migrate"] and not any(_runs(hostvars, other, host, name, request) for other in before)
     ]
 
 
-def _has(variables: Mapping[str, Any], name: str, *, shared: bool) -> bool:
-    """Tell whether a host is to have an app. shared: whether it has where it has no manifest of its own."""
+def _runs(hostvars: Mapping[str, Any], other: str, host: str, name: str, request: Mapping[str, Any]) -> bool:
+    """Tell whether another host is to run what a host requests for an app."""
+    own, others = (hostvars[each] for each in (host, other))
+    if "python_apps" not in others:
+        # The manifest may be one of the play, which no host's variables hold: that of all without their own.
+        return "python_apps" not in own
+    # As the inventory has it on both sides, where templates of the play's variables have no value.
+    wanted = _work(own, name) or _work_of(request)
+    return _work(others, name) == wanted
+
+
+def _work(variables: Mapping[str, Any], name: str) -> Work | None:
+    """Return what a host's variables ask for an app, if it is to be there."""
     if "python_apps" not in variables:
-        return shared
-    return any(
-        plain(app["name"]) == name and plain(app.get("state", "present")) == "present"
-        for app in entries(variables["python_apps"], "python_apps")
-    )
+        return None
+    for app in entries(variables["python_apps"], "python_apps"):
+        if plain(app["name"]) == name and plain(app.get("state", "present")) == "present":
+            return _work_of(app)
+    return None
+
+
+def _work_of(app: Mapping[str, Any]) -> Work:
+    source = read(app, "source") if "source" in app else {}
+    if isinstance(source, Mapping):
+        source = {key: read(source, key) for key in source if key not in CREDENTIALS}
+    migrate = read(app, "migrate") if "migrate" in app else []
+    return plain_or_unreadable(source), plain_or_unreadable(migrate)
 
 
 class FilterModule:
