@@ -79,11 +79,16 @@ def rows(results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "apps" in result:
             found += [{**app, "host": host} for app in result["apps"]]
         else:
-            said = str(result.get("msg") or "").partition("\n")[0]
-            found.append(
-                {"host": host, "app": None, "state": "unknown", "message": said or "was not reached"}
-            )
+            found.append({"host": host, "app": None, "state": "unknown", "message": _excuse(result)})
     return sorted(found, key=lambda row: (row["app"] is None, row["app"]))
+
+
+def _excuse(result: Mapping[str, Any]) -> str:
+    """Say why a host gave no answer, in one line."""
+    said = str(result.get("msg") or "").removeprefix("Task failed: ").partition("\n")[0]
+    if said and not result.get("unreachable"):
+        return said
+    return f"was not reached: {said}" if said else "was not reached"
 
 
 def table(found: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -166,6 +166,7 @@ def test_results_become_rows_by_app_and_hosts_without_an_answer_come_last():
         "web2": {"failed": True, "msg": "systemctl is not installed\nmore"},
         "web3": {},
         "web4": {"apps": [LIVE]},
+        "web5": {"unreachable": True, "msg": "Task failed: no route to host\nfor long"},
     }
     found = _status.rows(results)
     assert [(row["app"], row["host"]) for row in found] == [
@@ -174,6 +175,11 @@ def test_results_become_rows_by_app_and_hosts_without_an_answer_come_last():
         ("shop", "web4"),
         (None, "web2"),
         (None, "web3"),
+        (None, "web5"),
     ]
-    assert [row["message"] for row in found[3:]] == ["systemctl is not installed", "was not reached"]
+    assert [row["message"] for row in found[3:]] == [
+        "systemctl is not installed",
+        "was not reached",
+        "was not reached: no route to host",
+    ]
     assert _status.table(found)[4].startswith("-     web2  unknown")
