@@ -73,7 +73,7 @@ def test_key_of_somebody_else_is_refused_with_the_remedy(forge):
     watched = secrecy.watch(forge.host, [secret], lambda: forge.run(OTHER_KEY, ref="other"))
     message = watched.run.refused().message
     assert "git@forge.test:shop.git" in message
-    assert "Permission denied (publickey)" in message
+    assert "git@forge.test: Permission denied (" in message
     assert "give the private key of a reader of the repository as source.deploy_key" in message
     assert watched.showing([secret]) == []
     assert (watched.files, watched.caches) == ([], [])
