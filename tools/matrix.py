@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tools import console, scenarios
+from tools import console, images, scenarios
 from tools.checkout import CACHE
 from tools.results import total
 
@@ -17,6 +17,8 @@ TABLES = CACHE / "tables"
 def matrix() -> int:
     """Run the wide sets, or the named ones alone; print their tables and return the exit status."""
     os.environ["WIDE"] = "1"
+    # The hosts side by side: pytest-xdist gives each a worker of its own.
+    os.environ["PYTEST_ADDOPTS"] = f"--numprocesses {len(images.RELEASES)} --dist loadgroup"
     names = sys.argv[1:] or WIDE
     for name in names:
         if name not in WIDE:

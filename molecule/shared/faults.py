@@ -322,6 +322,27 @@ def row(
     )
 
 
+class Rows:
+    """The rows of one test, each of which is on the disk at once: others read them, and runs take hours."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bad: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Add a row."""
+        if not row.good:
+            self.bad.append(row)
+        with self.path.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(dataclasses.asdict(row)) + "\n")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read the rows of all tests, by host."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return sorted((Row(**json.loads(line)) for line in lines), key=lambda row: row.host)
+
+
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as text, with the numbers that count at the end."""
     lines = [

@@ -43,7 +43,11 @@ class Pair:
         return run
 
 
-@pytest.fixture(scope="session", params=harness.host_names())
+@pytest.fixture(
+    scope="session",
+    # With pytest-xdist, one worker has all tests of a host: a test goes on from the one before it.
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in harness.host_names()],
+)
 def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> harness.Host:
     """One host of the scenario."""
     return harness.Host(request.param, tmp_path_factory.mktemp("host"))

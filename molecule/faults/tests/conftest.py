@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import faults
@@ -13,13 +12,16 @@ from turns import WIDE, take_turns
 
 pytest_plugins = ["pair"]
 
-ROWS = pytest.StashKey[list[faults.Row]]()
+TABLE = harness.ROOT / f".cache/tables/faults{'-wide' if WIDE else ''}.txt"
+ROWS = TABLE.with_suffix(".jsonl")
 WIDE_ONLY = "test_tasks.py"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin the table."""
-    config.stash[ROWS] = []
+    """Begin the table, which all workers of pytest-xdist share."""
+    if not hasattr(config, "workerinput"):
+        ROWS.parent.mkdir(parents=True, exist_ok=True)
+        ROWS.write_text("")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,20 +32,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     take_turns(config, items, lambda item: item.nodeid.replace(item.callspec.params["host"], ""))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write the table down, and print it."""
+    table = faults.table(faults.read_rows(ROWS))
+    TABLE.write_text(f"{table}\n")
     terminalreporter.section("faults")
-    terminalreporter.write_line(faults.table(config.stash[ROWS]))
+    terminalreporter.write_line(table)
 
 
 @pytest.fixture
-def rows(request: pytest.FixtureRequest) -> Iterator[list[faults.Row]]:
-    """The table's rows, which are on the disk after each test."""
-    rows = request.config.stash[ROWS]
-    yield rows
-    folder = harness.ROOT / ".cache/tables"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"faults{'-wide' if WIDE else ''}.txt").write_text(f"{faults.table(rows)}\n")
+def rows() -> faults.Rows:
+    """What becomes of a test's rows."""
+    return faults.Rows(ROWS)
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,6 @@ def test_disk_that_takes_nothing_is_named_and_costs_no_request(fault, name, path
     asked, bad = site.answers()
     site.stop_asking()
     row = faults.row(site, operation, fault, path, asked, bad, wrong)
-    rows.append(row)
+    rows.add(row)
     assert row.good, row
     assert site.again() == []

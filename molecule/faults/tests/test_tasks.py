@@ -49,15 +49,13 @@ def test_next_run_converges_after_the_controller_was_killed_before_any_task(site
     run(operation.change(), 0, tmp_path / "tasks").succeeded()
     names = (tmp_path / "tasks").read_text().splitlines()
     site.start_asking(operation.asked)
-    hits = []
     for number, name in enumerate(names, 1):
         variables = operation.change()
         assert run(variables, number, tmp_path / "ignored").status == -9
-        hits.append(converge(site, operation, variables, "kill controller", f"before task {name}", reference))
-    rows += hits
+        rows.add(converge(site, operation, variables, "kill controller", f"before task {name}", reference))
     site.stop_asking()
     assert site.again() == []
-    assert [row for row in hits if not row.good] == []
+    assert rows.bad == []
 
 
 @pytest.mark.parametrize("when", ["start", "end"])
@@ -67,15 +65,13 @@ def test_next_run_converges_after_any_module_was_killed(when, site, everything, 
     site.run(SITE, operation.change()).succeeded()
     count = int(site.host.sh(f"stat -c %s {faults.STATE}/calls"))
     site.start_asking(operation.asked)
-    hits = []
     for number in range(1, count + 1):
         variables = operation.change()
         site.order(when, "kill", number)
         run = site.run(SITE, variables).refused()
         failed = [task["task"]["name"] for play in run.report["plays"] for task in play["tasks"]]
         point = f"at the {when} of module {number} of {count}, task {failed[-1]}"
-        hits.append(converge(site, operation, variables, "kill module", point, reference))
-    rows += hits
+        rows.add(converge(site, operation, variables, "kill module", point, reference))
     site.stop_asking()
     assert site.again() == []
-    assert [row for row in hits if not row.good] == []
+    assert rows.bad == []

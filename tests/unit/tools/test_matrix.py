@@ -16,14 +16,15 @@ def ran(monkeypatch, tmp_path):
     calls = []
 
     def run(names):
-        calls.append((tuple(names), os.environ["WIDE"]))
+        calls.append((tuple(names), os.environ["WIDE"], os.environ["PYTEST_ADDOPTS"]))
         (tmp_path / "faults-wide.txt").write_text("all: 3 of 3\n")
         return [Result("scenario faults", 1, 0)]
 
     monkeypatch.setattr(scenarios, "run", run)
     monkeypatch.setattr(matrix, "TABLES", tmp_path)
     monkeypatch.setattr(matrix, "CACHE", tmp_path / ".cache")
-    monkeypatch.setenv("WIDE", "")
+    for name in ("WIDE", "PYTEST_ADDOPTS"):
+        monkeypatch.setenv(name, "")
     return calls
 
 
@@ -31,7 +32,7 @@ def test_wide_sets_are_run_and_their_tables_shown(ran, monkeypatch, capsys, tmp_
     monkeypatch.setattr(matrix.sys, "argv", ["matrix"])
     (tmp_path / "faults-wide.txt").write_text("of the last time\n")
     assert matrix.matrix() == 0
-    assert ran == [(matrix.WIDE, "1")]
+    assert ran == [(matrix.WIDE, "1", "--numprocesses 2 --dist loadgroup")]
     assert "all: 3 of 3\n1 passed, 0 failed\n" in capsys.readouterr().out
 
 
