@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class Forge:
     folder: Path
 
     def run(self, key: str, **source: Any) -> harness.Run:
-        """Run site.yml with all that an output may show."""
+        """Run deploy.yml, which leaves Nginx to the other tests, with all that an output may show."""
         # The controller need not reach the host by any network: sshd speaks through the pipe.
         pipe = f"docker exec -i {self.host.name} /usr/sbin/sshd -i"
         ssh = f"ssh -o UserKnownHostsFile={self.folder}/known_hosts -o ProxyCommand='{pipe}'"
@@ -33,7 +34,11 @@ class Forge:
             "source": {"git": "git@forge.test:shop.git", "ref": "main", "deploy_key": text, **source},
         }
         return self.host.play(
-            {"python_apps": [entry]}, "-vvv", "--diff", environment={"GIT_SSH_COMMAND": ssh}
+            {"python_apps": [entry]},
+            "-vvv",
+            "--diff",
+            playbook=harness.ROOT / "playbooks/deploy.yml",
+            environment={"GIT_SSH_COMMAND": ssh},
         )
 
     def secret(self, key: str) -> str:
@@ -62,7 +67,8 @@ def test_deploy_key_lets_git_in_and_shows_up_nowhere(forge):
     secret = forge.secret(KEY)
     watched = secrecy.watch(forge.host, [secret], lambda: forge.run(KEY))
     watched.run.succeeded()
-    assert forge.host.answer(host="keyed.test")["text"] == "by ssh"
+    asking = "curl -sS --max-time 10 --unix-socket /run/webstack/keyed/http.sock http://keyed.test/"
+    assert json.loads(forge.host.sh(asking))["text"] == "by ssh"
     assert watched.showing([secret]) == []
     assert "sshd" in watched.shown["processes"]
     assert (watched.files, watched.caches) == ([], [])
