@@ -34,6 +34,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._source_tree impor
     Tree,
     refuse_changed,
 )
+from ansible_collections.webstack.python.plugins.plugin_utils._url import is_url
 
 # What only the controller needs; a repository's address may hold credentials, too.
 OWN_OPTIONS = ("source", "ca_bundle", "apps")
@@ -128,7 +129,7 @@ class ActionModule(ActionBase):
         if source["archive"]:
             place = source["archive"]
             archive = _source_archive.Archive(
-                place=place if _source_archive.is_url(place) else str(absolute(place, folder)),
+                place=place if is_url(place) else str(absolute(place, folder)),
                 checksum=source["checksum"],
                 cache=caches / "webstack-archives",
                 ca_bundle=ca_bundle,
@@ -209,7 +210,7 @@ def may_change(source: dict[str, Any]) -> bool:
     A checksum fixes what a URL gives.
     """
     archive = source["archive"]
-    return bool(source["path"] or (archive and not _source_archive.is_url(archive)))
+    return bool(source["path"] or (archive and not is_url(archive)))
 
 
 def repository_url(url: str, folder: Path) -> str:

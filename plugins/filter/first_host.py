@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _only
-
 DOCUMENTATION = r"""
 name: first_host
 short_description: The host of a run that tries a new instance alone
@@ -47,6 +45,8 @@ _value:
 
 def first_host(hostvars: Mapping[str, Any], hosts: Sequence[str], only: object = ()) -> str:
     """Return the first of the hosts with a selected app. Raises ValueError for no selection."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _only
+
     having = (host for host in hosts if _only.any_present(_only.lists_of(hostvars[host]), only))
     return next(having, hosts[0])
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn
-
 DOCUMENTATION = r"""
 name: gunicorn_apps
 short_description: The gunicorn role's list, derived from the manifest
@@ -44,9 +42,16 @@ _value:
 """
 
 
+def gunicorn_apps(python_apps: object, only: object = ()) -> list[dict[str, Any]]:
+    """Turn the manifest into entries of gunicorn_apps; see derive."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn
+
+    return _gunicorn.derive(python_apps, only)
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"gunicorn_apps": _gunicorn.derive}
+        return {"gunicorn_apps": gunicorn_apps}

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn
-
 DOCUMENTATION = r"""
 name: gunicorn_findings
 short_description: All that is wrong with entries of gunicorn_apps
@@ -47,9 +45,16 @@ _value:
 """
 
 
+def gunicorn_findings(gunicorn_apps: object, defaults: object = None, only: object = ()) -> list[str]:
+    """Return all that is wrong with the role's list; see findings."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn
+
+    return _gunicorn.findings(gunicorn_apps, defaults, only)
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"gunicorn_findings": _gunicorn.findings}
+        return {"gunicorn_findings": gunicorn_findings}

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn
 
 DOCUMENTATION = r"""
 name: gunicorn_resolve
@@ -117,9 +115,18 @@ _value:
 """
 
 
+def gunicorn_resolve(
+    gunicorn_apps: object, defaults: object, only: object = ()
+) -> Sequence[Mapping[str, Any]]:
+    """Complete entries of gunicorn_apps; see resolve."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn
+
+    return _gunicorn.resolve(gunicorn_apps, defaults, only)
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"gunicorn_resolve": _gunicorn.resolve}
+        return {"gunicorn_resolve": gunicorn_resolve}

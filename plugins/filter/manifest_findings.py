@@ -8,8 +8,6 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _host_variables, _manifest, _only
-from ansible_collections.webstack.python.plugins.plugin_utils._data import attempt
 from jinja2 import pass_context
 
 DOCUMENTATION = r"""
@@ -89,6 +87,9 @@ def manifest_findings(
     Its own manifest comes from the template's context: hostvars knows the inventory, but neither
     the play's variables nor, in their templates, hostvars itself.
     """
+    from ansible_collections.webstack.python.plugins.plugin_utils import _host_variables, _manifest
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import attempt
+
     if host in app_hosts and "python_apps" not in context and "gunicorn_apps" not in context:
         return [NO_MANIFEST.format(host=host)]
     own = attempt(lambda: context["python_apps"]) if "python_apps" in context else []
@@ -107,6 +108,9 @@ def _selection(
     context: Mapping[str, Any], hostvars: Mapping[str, Any], host: str, app_hosts: Sequence[str]
 ) -> list[str]:
     """Return what is wrong with the selection of apps, over all app hosts of the run."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _only
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import attempt
+
     if "python_app_only" not in context:
         return [_only.MISPLACED] if "only" in context else []
     running = context.get("ansible_play_hosts_all", app_hosts)

@@ -7,13 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils._data import (
-    entries,
-    plain,
-    plain_or_unreadable,
-    read,
-)
-
 DOCUMENTATION = r"""
 name: migrations
 short_description: The apps whose migrations a host runs
@@ -86,6 +79,8 @@ def _runs(hostvars: Mapping[str, Any], other: str, host: str, name: str, request
 
 def _work(variables: Mapping[str, Any], name: str) -> Work | None:
     """Return what a host's variables ask for an app, if it is to be there."""
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import entries, plain
+
     if "python_apps" not in variables:
         return None
     for app in entries(variables["python_apps"], "python_apps"):
@@ -95,6 +90,8 @@ def _work(variables: Mapping[str, Any], name: str) -> Work | None:
 
 
 def _work_of(app: Mapping[str, Any]) -> Work:
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import plain_or_unreadable, read
+
     source = read(app, "source") if "source" in app else {}
     if isinstance(source, Mapping):
         source = {key: read(source, key) for key in source if key not in CREDENTIALS}

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
-
 DOCUMENTATION = r"""
 name: nginx_findings
 short_description: All that is wrong with entries of nginx_sites
@@ -47,9 +45,16 @@ _value:
 """
 
 
+def nginx_findings(nginx_sites: object, defaults: object = None, listen: object = None) -> list[str]:
+    """Return all that is wrong with the role's list; see findings."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
+
+    return _nginx.findings(nginx_sites, defaults, _nginx.LISTEN if listen is None else listen)
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"nginx_findings": _nginx.findings}
+        return {"nginx_findings": nginx_findings}

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 
 DOCUMENTATION = r"""
 name: nginx_resolve
@@ -70,9 +68,16 @@ _value:
 """
 
 
+def nginx_resolve(nginx_sites: object, defaults: object) -> Sequence[Mapping[str, Any]]:
+    """Complete entries of nginx_sites; see resolve."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
+
+    return _nginx.resolve(nginx_sites, defaults)
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"nginx_resolve": _nginx.resolve}
+        return {"nginx_resolve": nginx_resolve}

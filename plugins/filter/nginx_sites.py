@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 from jinja2 import pass_context
 
 DOCUMENTATION = r"""
@@ -63,6 +62,8 @@ def nginx_sites(
     Its own manifest comes from the template's context: hostvars knows the inventory, but neither
     the play's variables nor, in their templates, hostvars itself.
     """
+    from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
+
     own = {name: context[name] for name in OWN_VARIABLES if name in context}
     return _nginx.derive(hostvars, host, app_hosts, own)
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _only
-
 DOCUMENTATION = r"""
 name: only_findings
 short_description: All that is wrong with a selection of apps
@@ -51,6 +49,8 @@ _value:
 
 def only_findings(apps: object, only: object, label: str = "only", whole: object = ()) -> list[str]:
     """Return what is wrong with a selection of these apps; see findings."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _only
+
     return _only.findings(only, [apps], label, [whole])
 
 

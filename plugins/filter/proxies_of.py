@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils._manifest import Inventory
-
 DOCUMENTATION = r"""
 name: proxies_of
 short_description: The proxies that may ask the apps of a host
@@ -58,6 +56,8 @@ def proxies_of(
     hostvars: Mapping[str, Any], host: str, app_hosts: Sequence[str], proxy_hosts: Sequence[str]
 ) -> list[str]:
     """Return the proxies that serve an app host; see Inventory."""
+    from ansible_collections.webstack.python.plugins.plugin_utils._manifest import Inventory
+
     return Inventory(hostvars, app_hosts, proxy_hosts).proxies_of(host)
 
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.webstack.python.plugins.plugin_utils._data import plain
-
 DOCUMENTATION = r"""
 name: python_literal
 short_description: A value as Python source
@@ -41,6 +39,8 @@ def python_literal(value: object) -> str:
 
     Raises TypeError for what has no literal of its own, a date for one.
     """
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import plain
+
     return _literal(plain(value))
 
 

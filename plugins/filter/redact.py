@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.webstack.python.plugins.module_utils._redact import conceal, passwords
-
 DOCUMENTATION = r"""
 name: redact
 short_description: A text without the credentials that it may hold
@@ -44,6 +42,8 @@ _value:
 
 def redact(text: str, url: str = "") -> str:
     """Return a text without user and password of any URL, nor that of one URL wherever it stands."""
+    from ansible_collections.webstack.python.plugins.module_utils._redact import conceal, passwords
+
     return conceal(text, *passwords(url))
 
 

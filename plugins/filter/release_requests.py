@@ -7,9 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils._data import entries, plain
-from ansible_collections.webstack.python.plugins.plugin_utils._only import select
-
 DOCUMENTATION = r"""
 name: release_requests
 short_description: What a manifest asks of M(webstack.python.release)
@@ -83,6 +80,9 @@ def release_requests(
 
     Raises ValueError for no list of entries, and for no list of names.
     """
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import entries, plain
+    from ansible_collections.webstack.python.plugins.plugin_utils._only import select
+
     return {
         plain(app["name"]): request(app, sandbox, worker_class)
         for app in select(entries(manifest, "python_apps"), only)
@@ -92,6 +92,8 @@ def release_requests(
 
 def request(app: Any, sandbox: str | bool, worker_class: str) -> dict[str, Any]:
     """Return what one entry asks for; its environment is not even read where no command needs it."""
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import plain
+
     found = {name: plain(app.get(name, default)) for name, default in DEFAULTS.items()}
     found["name"] = plain(app["name"])
     found["keep"] = found.pop("keep_releases")

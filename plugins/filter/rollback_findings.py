@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _rollback
 from jinja2 import pass_context
 
 DOCUMENTATION = r"""
@@ -56,6 +55,8 @@ def rollback_findings(
     context: Mapping[str, Any], hostvars: Mapping[str, Any], host: str, hosts: Sequence[str]
 ) -> list[str]:
     """Return the findings of a host. Its own variables come from the template's context."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _rollback
+
     return _rollback.findings(_rollback.Run(context, hostvars, host, list(hosts)))
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _status
-from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable, read
 from jinja2 import pass_context
 
 DOCUMENTATION = r"""
@@ -45,6 +43,9 @@ _value:
 @pass_context
 def status_requests(context: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return {apps, complete}. The variables come from the template's context, see manifest_findings."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _status
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable, read
+
     lists = {name: read(context, name) for name in names if name in context}
     known = [value for value in lists.values() if not isinstance(value, Unreadable)]
     apps = _status.requests(*(lists.get(name) for name in names))

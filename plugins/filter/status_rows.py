@@ -7,9 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _status
-from ansible_collections.webstack.python.plugins.plugin_utils._data import plain
-
 DOCUMENTATION = r"""
 name: status_rows
 short_description: How the apps of all hosts are, as one list
@@ -51,6 +48,9 @@ _value:
 
 def status_rows(hostvars: Mapping[str, Any], hosts: Iterable[str], variable: str) -> list[dict[str, Any]]:
     """Return the rows of all hosts; see rows."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _status
+    from ansible_collections.webstack.python.plugins.plugin_utils._data import plain
+
     return _status.rows({str(host): plain(hostvars[host].get(variable, {})) for host in hosts})
 
 

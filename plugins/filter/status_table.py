@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-from ansible_collections.webstack.python.plugins.plugin_utils import _status
 
 DOCUMENTATION = r"""
 name: status_table
@@ -37,9 +35,16 @@ _value:
 """
 
 
+def status_table(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the rows as the lines of a table; see table."""
+    from ansible_collections.webstack.python.plugins.plugin_utils import _status
+
+    return _status.table(found)
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"status_table": _status.table}
+        return {"status_table": status_table}

@@ -24,8 +24,8 @@ from ansible_collections.webstack.python.plugins.module_utils._redact import (
     without_credentials,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError
+from ansible_collections.webstack.python.plugins.plugin_utils._url import SCP_LIKE
 
-SCP_LIKE = re.compile(r"([\w.+-]+@)?[A-Za-z0-9][\w.-]*:(?!//)[^\s:-]\S*")
 # The user beside a token; a server that looks at it says which it wants.
 TOKEN_USER = "x-token-auth"
 _SHOWN_LINES = 12

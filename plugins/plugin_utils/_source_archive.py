@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import lzma
 import os
-import re
 import shutil
 import stat
 import tarfile
@@ -38,8 +37,8 @@ from ansible_collections.webstack.python.plugins.plugin_utils._source_tree impor
     sha256,
     travels,
 )
+from ansible_collections.webstack.python.plugins.plugin_utils._url import CHECKSUM, is_url
 
-CHECKSUM = re.compile(r"sha256:[0-9a-fA-F]{64}")
 _TIMEOUT = 60  # seconds without a byte
 _BROKEN = (
     tarfile.TarError,
@@ -90,11 +89,6 @@ class Member:
     target: str = ""
     executable: bool = False
     modified: int = 0
-
-
-def is_url(place: str) -> bool:
-    """Tell a URL from a path."""
-    return "://" in place
 
 
 def collect(archive: Archive, subfolder: str = "") -> Tree:

@@ -4,13 +4,8 @@
 
 from __future__ import annotations
 
-import re
-
 from ansible_collections.webstack.python.plugins.plugin_utils._source_tree import SourceError, Tree
-
-PIN = re.compile(
-    r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[A-Za-z0-9._,-]+\])?==(?P<version>[0-9][A-Za-z0-9.!+_-]*)"
-)
+from ansible_collections.webstack.python.plugins.plugin_utils._url import PIN
 
 
 def collect(pin: str) -> Tree:

@@ -13,10 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _rules, _url
-from ansible_collections.webstack.python.plugins.plugin_utils._git import SCP_LIKE
-from ansible_collections.webstack.python.plugins.plugin_utils._source_archive import CHECKSUM, is_url
-from ansible_collections.webstack.python.plugins.plugin_utils._source_package import PIN
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
+from ansible_collections.webstack.python.plugins.plugin_utils._url import CHECKSUM, PIN, SCP_LIKE, is_url
 
 Problems = Iterator[str]
 

@@ -1,6 +1,9 @@
 # Copyright: webstack.python contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""URLs that every reader splits in the same way, so that a password is known as one everywhere."""
+"""URLs that every reader splits in the same way, so that a password is known as one everywhere.
+
+And what else names a source: it is judged by what does not fetch it.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ _STRICT = re.compile(
     ([/?\#][^\s@\\\x00-\x1f\x7f]*)?
     """,
     re.VERBOSE,
+)
+SCP_LIKE = re.compile(r"([\w.+-]+@)?[A-Za-z0-9][\w.-]*:(?!//)[^\s:-]\S*")
+CHECKSUM = re.compile(r"sha256:[0-9a-fA-F]{64}")
+PIN = re.compile(
+    r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[A-Za-z0-9._,-]+\])?==(?P<version>[0-9][A-Za-z0-9.!+_-]*)"
 )
 _FILE = re.compile(r"file:///[^\s@\\\x00-\x1f\x7f]*")
 
@@ -38,3 +46,8 @@ def is_strict(url: str) -> bool:
     except ValueError:
         return False
     return bool(_STRICT.fullmatch(url))
+
+
+def is_url(place: str) -> bool:
+    """Tell a URL from a path."""
+    return "://" in place
