@@ -59,15 +59,16 @@ def test_what_was_rolled_back_stays_away_and_the_run_green(pair, three):
     assert "Change the manifest, or set gunicorn_force" in warning
 
 
-def test_going_back_again_goes_further_back_until_there_is_no_more(pair, three):
+def test_going_back_again_goes_further_back(pair, three):
     go_back(pair).succeeded()
     assert pair.host.instance("alpha") == three["first"]
-    run = go_back(pair).refused()
-    assert (
-        "alpha: there is no earlier instance to go back to that would differ from the live one."
-        in run.message
-    )
+
+
+def test_a_target_that_is_not_there_is_refused_with_what_there_is(pair, three):
+    run = go_back(pair, to="000000000000").refused()
+    assert "alpha: there is no instance or release '000000000000' to go back to. There are:" in run.message
     assert f"instance {three['third']}, release " in run.message
+    assert pair.host.instance("alpha") == three["first"]
 
 
 def test_a_rollback_to_the_live_instance_changes_nothing(pair, three):
