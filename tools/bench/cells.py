@@ -148,6 +148,12 @@ def source(state: State) -> Path:
     return APPS / re.sub(r"\W", "-", state.text)
 
 
+def make_sources(changes: Sequence[dict[str, Any]]) -> None:
+    """Put the app where the changes have it."""
+    for change in changes:
+        shutil.copytree(host.BENCH / "app", change["entry"]["source"]["path"], dirs_exist_ok=True)
+
+
 def entry(cell: Cell, state: State) -> dict[str, Any]:
     """Return the app's entry of the manifest."""
     imports = {"IMPORT_SECONDS": str(IMPORT_SECONDS)} if cell.kind == "import" else {}
@@ -199,8 +205,7 @@ def measure(cell: Cell, rounds: int) -> Row:
     rate = round(load.capacity(cell.target) / 2) if cell.paced else 0
     generator = load.Load(cell.target, rate if cell.kind != "saturation" else None)
     changes = list(operations(cell, rounds))
-    for change in changes:
-        shutil.copytree(host.BENCH / "app", change["entry"]["source"]["path"], dirs_exist_ok=True)
+    make_sources(changes)
     generator.start()
     try:
         time.sleep(LEAD)

@@ -51,6 +51,7 @@ def streams() -> list[Stream]:
     entry = cells.entry(STREAMS, State(text="streams"))
     entry["gunicorn"]["graceful_timeout"] = GRACEFUL_TIMEOUT
     change: dict[str, Any] = {"kind": "deploy", "text": "streams", "entry": entry}
+    cells.make_sources([change])
     # Twice: the instance that is retired the second time has the graceful timeout, too.
     host.play("operations", {"bench_operations": [change], "bench_pause": 0})
     script = (host.BENCH / "streams.py").read_text()
