@@ -66,12 +66,12 @@ class Again:
     def swap(
         self,
         record: Mapping[str, Any],
-        held: Sequence[Mapping[str, Any]],
         *,
+        held: Sequence[Mapping[str, Any]] = (),
         before: Callable[[], None] | None = None,
         rehearses: bool = True,
     ) -> Swap:
-        """Return the swap, not yet run. record: its instance.json. held: as held.json is to say."""
+        """Return the swap, not yet run. record: its instance.json. held, before, rehearses: see Swap."""
         return Swap(
             paths=self.paths,
             wanted=self.wanted,
@@ -91,7 +91,7 @@ class Again:
 
     def repair(self) -> list[dict[str, Any]]:
         """Put right what is wrong with the target, which is live, and return the steps."""
-        swap = self.swap(self.target.record, read_held(self.paths))
+        swap = self.swap(self.target.record)
         swap.run(settle=False)
         return swap.steps
 
@@ -247,7 +247,7 @@ class RolledBack:
         notify = self.again.notify("rollback")
         swap = self.again.swap(
             record_again(self.again.target, self.params["by"]),
-            self._held_afterwards(),
+            held=self._held_afterwards(),
             before=notify.before if notify.commands["before"] else None,
         )
         attempt = Attempt(

@@ -187,7 +187,7 @@ class Watch:
             # It was live until now, and each second costs visitors: no rehearsal.
             notify = again.notify("take-back")
             record = record_again(again.target, module.params["by"])
-            swap = again.swap(record, read_held(self.paths), rehearses=False)
+            swap = again.swap(record, rehearses=False)
             with logged(attempt, again.hide, module.warn):
                 swap.run(settle=False)
         except (Refused, ValueError, OSError, _systemd.SystemdError) as error:

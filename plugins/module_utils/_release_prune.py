@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.webstack.python.plugins.module_utils._instance_plan import since
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
     Layout,
     Release,
@@ -96,7 +97,7 @@ def _needed_by_instances(layout: Layout, instances: Path, most: int | None) -> t
     """Return the releases' ids and the virtualenvs' keys that the app's instances were made of."""
     records = [read_json(path) for path in sorted((instances / layout.app).glob("*/instance.json"))]
     # As instances are dropped: by when they went live last.
-    records.sort(key=lambda record: str(record.get("since") or record.get("created", "")), reverse=True)
+    records.sort(key=since, reverse=True)
     records = records[:most]
     directories = [Path(record["directory"]) for record in records if record.get("directory")]
     virtualenvs = {Path(record["virtualenv"]).name for record in records if record.get("virtualenv")}

@@ -59,6 +59,13 @@ def read(container: Any, key: Any) -> Any:
     return attempt(lambda: container[key])
 
 
+def items_of(value: Any) -> list[Any] | None:
+    """Return the items of a list, each as read gives it; None for what is no list."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return None
+    return [read(value, index) for index in range(len(value))]
+
+
 def attempt(get: Callable[[], Any]) -> Any:
     """Return what a call gives, or an Unreadable that says why it gives nothing."""
     try:

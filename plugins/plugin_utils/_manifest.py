@@ -17,6 +17,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import (
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
     attempt,
+    items_of,
     plain,
     plain_or_unreadable,
     read,
@@ -196,9 +197,9 @@ def _front_entries(inventory: Inventory, app_host: str) -> tuple[list[Reported],
 
 def _parts(python_apps: object, keys: Sequence[str]) -> object:
     """Return a manifest with these keys of its entries alone, the others not read."""
-    if not isinstance(python_apps, Sequence) or isinstance(python_apps, str):
+    items = items_of(python_apps)
+    if items is None:
         return python_apps
-    items = (read(python_apps, index) for index in range(len(python_apps)))
     return [
         {key: read(item, key) for key in keys if key in item} if isinstance(item, Mapping) else item
         for item in items

@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils._data import plain, plain_or_unreadable, read
+from ansible_collections.webstack.python.plugins.plugin_utils._data import (
+    items_of,
+    plain,
+    plain_or_unreadable,
+    read,
+)
 
 LISTS = ("python_apps", "gunicorn_apps")
 USE_ONLY = "write the names of apps, such as only=shop or {'only': ['shop', 'blog']}"
@@ -42,10 +47,9 @@ def reduce(value: object, only: object) -> object:
 
     What is no list is returned as it is. Raises ValueError for no selection.
     """
-    chosen = names(only)
-    if not chosen or not isinstance(value, Sequence) or isinstance(value, str):
+    chosen, items = names(only), items_of(value)
+    if not chosen or items is None:
         return value
-    items = (read(value, index) for index in range(len(value)))
     return [item if _name(item) in chosen else {"name": _name(item)} for item in items]
 
 
@@ -117,7 +121,4 @@ def _states(lists: Iterable[object]) -> dict[str, set[str]]:
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return []
-    items = (read(value, index) for index in range(len(value)))
-    return [item for item in items if isinstance(item, Mapping)]
+    return [item for item in items_of(value) or () if isinstance(item, Mapping)]

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _gunicorn
-from ansible_collections.webstack.python.plugins.plugin_utils._data import plain_or_unreadable, read
+from ansible_collections.webstack.python.plugins.plugin_utils._data import items_of, plain_or_unreadable, read
 
 UNKNOWN = "-"
 GAP = "  "
@@ -40,12 +40,9 @@ def requests(python_apps: object, gunicorn_apps: object) -> list[dict[str, Any]]
 
 def _entries(value: object) -> list[dict[str, Any]]:
     """Return what can be read of the entries that have a name."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return []
-    items = [read(value, index) for index in range(len(value))]
     found = [
         plain_or_unreadable({key: read(item, key) for key in KEYS if key in item})
-        for item in items
+        for item in items_of(value) or ()
         if isinstance(item, Mapping)
     ]
     return [entry for entry in found if isinstance(entry.get("name"), str)]

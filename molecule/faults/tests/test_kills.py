@@ -34,7 +34,8 @@ def points(fault: str, name: str, events: list[faults.Event], turn: int) -> list
     last = faults.last_of_each_step(events)
     if WIDE:
         if fault != "kill_module":
-            # A module that is asked to end, or whose controller is gone, is between two events all the same.
+            # With each of these it is the step that counts: a module that is asked to end undoes it, and
+            # one whose controller is gone ends it.
             return last
         # What Nginx is to judge is a copy: half of it is as good as another half.
         others = [event for event in events if event.step != "judge" and event not in last]
