@@ -40,7 +40,7 @@ demo-down: $(ready) ## Remove the demo's container
 test: $(ready) ## Lint, unit tests and all Molecule scenarios (S=default: that scenario alone; KEEP=1: its hosts stay)
 	@$(python) -m tools.check $(S)
 
-matrix: $(ready) ## The scenarios' wide sets, for hours: each fault at every event and task, each test on every host (S=faults)
+matrix: $(ready) ## The scenarios' wide sets, for two hours: faults at every step and task, each test on every host (S=faults)
 	@$(python) -m tools.matrix $(S)
 
 molecule: $(ready) ## One Molecule command, to work on a scenario: S=default C=converge (verify, login, destroy …)

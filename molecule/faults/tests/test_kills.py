@@ -7,12 +7,10 @@ import harness
 import pytest
 from turns import WIDE
 
-# What `make test` hits, at the last event of these steps. `make matrix` does all of it at each step's
-# last event, in every operation on every host; it kills the module at the others, too, which the hosts
-# take in turn.
+# What `make test` hits, at the last event of these steps.
 NARROW = {
     "kill_module": {
-        "swap": {"rehearse", "start", "commit", "retire", "drop"},
+        "swap": {"place", "rehearse", "start", "commit", "retire", "drop"},
         "front": {"judge", "commit", "reload", "write_mark", "prune"},
         "repair": {"repair"},
         "release": {"pip", "pruned"},
@@ -27,34 +25,43 @@ OPERATIONS = (
     *("move", "absent", "first"),
 )
 DISRUPTIVE = ("rollback", "take_back", "move", "absent", "first")
+# What `make matrix` hits, at the last event of every step, which the hosts take in turn; the swap and
+# the transaction, of which the others are made, on every host, and where the module is killed at their
+# other events, too. Where the controller is gone or the module is asked to end, the module itself goes
+# on to an end: so these have fewer operations.
+TRANSACTIONS = ("swap", "front")
+ROLES = (*TRANSACTIONS, "release", "first")
+BROAD = {"kill_module": OPERATIONS, "end_module": ROLES, "kill_controller": ROLES, "kill_host": OPERATIONS}
 
 
-def points(fault: str, name: str, events: list[faults.Event], turn: int) -> list[faults.Event]:
+def points(fault: str, name: str, events: list[faults.Event], turn: int, hosts: int) -> list[faults.Event]:
     """Return the events at which an operation is hit. turn: the host's, from 0."""
     last = faults.last_of_each_step(events)
-    if WIDE:
-        if fault != "kill_module":
-            # With each of these it is the step that counts: a module that is asked to end undoes it, and
-            # one whose controller is gone ends it.
-            return last
-        # What Nginx is to judge is a copy: half of it is as good as another half.
-        others = [event for event in events if event.step != "judge" and event not in last]
-        taken = {*last, *others[turn :: len(harness.host_names())]}
-        return [event for event in events if event in taken]
-    wanted = NARROW[fault][name]
-    assert wanted <= {event.step for event in events}
-    return [event for event in last if event.step in wanted]
+    if not WIDE:
+        wanted = NARROW[fault][name]
+        assert wanted <= {event.step for event in events}
+        return [event for event in last if event.step in wanted]
+    if name not in TRANSACTIONS:
+        # All of them, where a single step is what an operation is about.
+        return (last if len(last) > 1 else events)[turn::hosts]
+    if fault != "kill_module":
+        return last
+    # What Nginx is to judge is a copy: half of it is as good as another half.
+    others = [event for event in events if event.step != "judge" and event not in last]
+    taken = {*last, *others[turn::hosts]}
+    return [event for event in events if event in taken]
 
 
 @pytest.mark.parametrize(
     ("fault", "name"),
-    [(fault, name) for fault, narrow in NARROW.items() for name in (OPERATIONS if WIDE else narrow)],
+    [(fault, name) for fault, names in (BROAD if WIDE else NARROW).items() for name in names],
 )
 def test_next_run_converges_after(fault, name, site, operations, rows):
     operation = operations.get(name)
     traced = operations.traced(name)
     site.start_asking(operation.asked)
-    chosen = points(fault, name, traced.events, harness.host_names().index(site.host.name))
+    hosts = harness.host_names()
+    chosen = points(fault, name, traced.events, hosts.index(site.host.name), len(hosts))
     assert chosen
     for event in chosen:
         rows.add(faults.hit(site, operation, fault, event, traced.reference))
