@@ -158,6 +158,8 @@ class Operations:
         """An app's instances are removed."""
 
         def deploy(_variables: faults.Variables) -> None:
+            # With one instance each time: its files are events, too.
+            self.swap_in(self.gone())
             self.swap_in(self.alpha())
 
         swap = self.swap()

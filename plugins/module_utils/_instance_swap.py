@@ -289,9 +289,11 @@ class Swap:
     def _settle(self) -> None:
         """Close the public sockets of addresses that the app has left."""
         _stop(self.plan.leave)
+        self._stand_down()
+        # These are what tells the next run that there is something to settle.
         for unit in self.plan.leave:
             (self.paths.units / unit).unlink(missing_ok=True)
-        self._stand_down()
+        _systemd.daemon_reload()
 
     def _stand_down(self) -> None:
         folders = self.paths.runtime_units.glob(f"gunicorn-{self.paths.app}*.socket.d")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -360,6 +361,39 @@ def test_an_address_that_was_left_is_closed_when_it_is_settled(host):
     assert not left.exists()
     assert not moving.exists()
     assert f"stop {left.name} [live: {NEW}]" in host.calls
+
+
+@pytest.mark.parametrize("killed", ["close", "forget", "stop"])
+def test_settling_that_was_killed_is_done_to_its_end_by_the_next_run(host, monkeypatch, killed):
+    make_live(host)
+    swap(host)
+    left = host.paths.units / "gunicorn-shop-10.0.0.1:80.socket"
+    left.write_text("x\n")
+    moving = host.paths.runtime_units / "gunicorn-shop.socket.d"
+    moving.mkdir()
+    rmtree = shutil.rmtree
+    stopped = {"close": left.name, "stop": host.paths.mover}
+
+    def run(*command: str, **given: Any) -> _systemd.Completed:
+        if "stop" in command and stopped.get(killed) in command:
+            raise KeyboardInterrupt
+        return host.run(*command, **given)
+
+    def remove(path: Path, **given: Any) -> None:
+        if killed == "forget" and path == moving:
+            raise KeyboardInterrupt
+        rmtree(path, **given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_systemd, "run", run)
+        patch.setattr(_instance_swap.shutil, "rmtree", remove)
+        with pytest.raises(KeyboardInterrupt):
+            swap(host, settle=True)
+    host.calls.clear()
+    swap(host, settle=True)
+    assert not left.exists()
+    assert not moving.exists()
+    assert f"stop {host.paths.mover} [live: {NEW}]" in host.calls
 
 
 def test_instances_beyond_those_to_keep_are_removed(host):
