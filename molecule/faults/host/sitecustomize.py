@@ -13,7 +13,6 @@ Events are what changes something or starts a process, while the module holds it
 the collection's code. CALLS has a byte for each run of the module.
 """
 
-import atexit
 import json
 import os
 import signal
@@ -133,6 +132,20 @@ def _subject(arguments):
     return " ".join(str(word) for word in command or arguments[:1])
 
 
+class Answer:
+    """Stands for the standard output of a module that suffers as it is about to answer."""
+
+    def __init__(self, do):
+        self.do = do
+
+    def write(self, _text):
+        """Suffer."""
+        suffer(self.do)
+
+    def flush(self):
+        """Do nothing: nothing was written."""
+
+
 def begin(order):
     """Arm this process."""
     if order["library"] not in ("start", "end"):
@@ -140,7 +153,7 @@ def begin(order):
     elif count_call() == order.get("call"):
         if order["library"] == "start":
             suffer(order["do"])
-        atexit.register(suffer, order["do"])
+        sys.stdout = Answer(order["do"])
 
 
 # What this process starts is none of the test's business.
