@@ -158,9 +158,12 @@ def _record_is_unread(paths: Paths, observed: Observed, live: str) -> bool:
 
 
 def _revive(paths: Paths, observed: Observed, live: str, public: str) -> tuple[str, ...]:
-    names = [paths.handle, paths.target, paths.unit(live, "service")]
-    # Where the app is to listen at a new address, its socket is not there yet.
-    names += [public] if public in observed.public_sockets else []
+    service = observed.unit(paths.unit(live, "service"))
+    names = [paths.handle, paths.target, service.name]
+    # A socket at a new address is not there yet, or is what a killed run was about to open: an instance
+    # that runs without it goes on undisturbed.
+    if public in observed.public_sockets and (public in service.wants or not service.up):
+        names.append(public)
     return tuple(name for name in names if observed.unit(name).down)
 
 

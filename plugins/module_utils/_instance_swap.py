@@ -230,6 +230,8 @@ class Swap:
         folder = self.paths.runtime_units / f"{public}.d"
         folder.mkdir(exist_ok=True)
         write_text(folder / MOVING, f"# {MARKER}\n[Socket]\nService={self.paths.mover}\n")
+        # After a run that was killed here, systemd knows the socket without it.
+        _systemd.daemon_reload()
 
     def _undo(self) -> None:
         """Take away what the run brought, after a refusal or a signal."""
@@ -239,18 +241,20 @@ class Swap:
         self._end_rehearsal()
         created = self._new_shared()
         sockets = [file.path.name for file in created if file.path.suffix == ".socket"]
-        known = self.observed.records.get(self.wanted.id)
-        if known is None:
+        if self.wanted.id not in self.observed.records:
             self._remove_instance(self.wanted.id)
-        else:
+        for name in self.observed.records.keys() & {self.wanted.id, *self.others}:
             # A full disk may be what brought this about.
             with contextlib.suppress(OSError):
-                write_record(self.paths, self.wanted.id, known)
+                write_record(self.paths, name, self.observed.records[name])
         _stop(sockets)
+        if sockets:
+            self._stand_down()
+        # These are what tells the next run that there is something to undo.
         for file in created:
             file.path.unlink(missing_ok=True)
         if sockets:
-            self._stand_down()
+            _systemd.daemon_reload()
         for folder in (self.paths.etc, self.paths.sockets):
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -288,7 +292,8 @@ class Swap:
 
     def _settle(self) -> None:
         """Close the public sockets of addresses that the app has left."""
-        _stop(self.plan.leave)
+        # One that stays open must stay known, too.
+        _systemd.stop(self.plan.leave)
         self._stand_down()
         # These are what tells the next run that there is something to settle.
         for unit in self.plan.leave:

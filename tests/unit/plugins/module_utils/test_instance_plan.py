@@ -48,7 +48,8 @@ CONVERGED = Observed(
     public_sockets=("gunicorn-shop.socket",),
     texts={file.path: file.text for file in (*WANTED.own, *WANTED.shared)},
     units={
-        **units("gunicorn-shop.socket", PATHS.target, SERVICE, PATHS.unit(LIVE, "socket")),
+        **units("gunicorn-shop.socket", PATHS.target, PATHS.unit(LIVE, "socket")),
+        SERVICE: Unit(SERVICE, active="active", wants=frozenset({"gunicorn-shop.socket"})),
         PATHS.handle: Unit(PATHS.handle, active="active", wants=frozenset({SERVICE, "sysinit.target"})),
     },
     enabled=True,
@@ -209,6 +210,18 @@ def test_a_new_address_has_no_socket_that_could_be_down():
     plan = planned(CONVERGED, listen="10.0.0.1:80")
     assert not plan.revive
     assert plan.leave == ("gunicorn-shop.socket",)
+
+
+def test_a_socket_that_a_killed_run_was_about_to_open_is_no_reason_to_stop_the_live_instance():
+    about_to_open = ("gunicorn-shop.socket", "gunicorn-shop-10.0.0.1:80.socket")
+    observed = replace(CONVERGED, public_sockets=about_to_open)
+    assert not planned(observed, listen="10.0.0.1:80").revive
+
+
+def test_a_socket_that_is_down_is_opened_with_an_instance_that_is_down_too():
+    names = (PATHS.handle, PATHS.target, SERVICE, "gunicorn-shop.socket")
+    observed = replace(CONVERGED, units={})
+    assert planned(observed).revive == names
 
 
 def test_the_oldest_instances_beyond_those_to_keep_are_dropped():

@@ -51,7 +51,7 @@ class Host:
         if not call.startswith(("show", "journalctl")):
             record = _files.read_text(self.paths.record)
             self.calls.append(f"{call} [live: {recorded_instance(record)}]")
-        failed = bool(self.failing) and call.startswith("start") and self.failing in call
+        failed = bool(self.failing) and call.startswith(("start", "stop")) and self.failing in call
         return _systemd.Completed(int(failed), "")
 
     def wait(
@@ -169,9 +169,14 @@ def make_live(host: Host, instance: str = OLD) -> None:
     folder.mkdir(parents=True)
     (folder / "instance.json").write_text('{"created": "1", "release": "r1"}')
     (paths.units / paths.unit(instance, "service")).write_text("x\n")
-    up = ("gunicorn-shop.socket", paths.target, paths.unit(instance, "service"))
-    host.units = [unit(name) for name in up]
+    host.units = [unit(name) for name in ("gunicorn-shop.socket", paths.target)]
+    host.units.append(unit(paths.unit(instance, "service"), Wants="gunicorn-shop.socket"))
     host.units.append(unit(paths.handle, Wants=paths.unit(instance, "service")))
+
+
+def raise_interrupt() -> None:
+    """Stand for a kill."""
+    raise KeyboardInterrupt
 
 
 def tree(root: Path) -> dict[str, str]:
@@ -335,6 +340,37 @@ def test_an_open_socket_gets_the_owner_and_mode_of_its_unit(host, monkeypatch, l
     assert node.stat().st_mode & 0o777 == 0o666
 
 
+def listen_anew(host: Host) -> Path:
+    """Let the socket be one at a new address, which nothing is known of; return its unit file."""
+    make_live(host)
+    socket = host.paths.units / "gunicorn-shop.socket"
+    socket.unlink()
+    host.units = [known for known in host.units if known["Id"] != socket.name]
+    return socket
+
+
+def test_a_stand_in_is_known_to_systemd_before_the_socket_that_needs_it_is_opened(host):
+    listen_anew(host)
+    swap(host)
+    opened = host.calls.index(f"start gunicorn-shop.socket [live: {OLD}]")
+    assert f"daemon-reload [live: {OLD}]" in host.calls[:opened]
+
+
+def test_an_undoing_that_is_killed_leaves_what_tells_the_next_run(host, monkeypatch):
+    socket = listen_anew(host)
+    host.unhealthy = NEW
+
+    def run(*command: str, **given: Any) -> _systemd.Completed:
+        if "stop" in command and host.paths.mover in command:
+            raise KeyboardInterrupt
+        return host.run(*command, **given)
+
+    monkeypatch.setattr(_systemd, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        swap(host)
+    assert socket.exists()
+
+
 def test_an_owner_that_is_not_there_is_refused_before_anything_is_done(host, monkeypatch):
     make_live(host)
     host.paths.public_node.parent.mkdir(parents=True)
@@ -361,6 +397,16 @@ def test_an_address_that_was_left_is_closed_when_it_is_settled(host):
     assert not left.exists()
     assert not moving.exists()
     assert f"stop {left.name} [live: {NEW}]" in host.calls
+
+
+def test_an_address_that_stays_open_stays_known(host):
+    make_live(host)
+    left = host.paths.units / "gunicorn-shop-10.0.0.1:80.socket"
+    left.write_text("x\n")
+    host.failing = left.name
+    with pytest.raises(_systemd.SystemdError):
+        swap(host, settle=True)
+    assert left.exists()
 
 
 @pytest.mark.parametrize("killed", ["close", "forget", "stop"])
@@ -449,12 +495,14 @@ def test_a_commit_that_fails_before_the_switch_takes_the_new_instance_away(host,
     assert first.startswith(f"stop gunicorn-shop@{NEW}.service")
 
 
-def test_a_commit_that_fails_leaves_the_record_of_an_instance_that_was_there(host, monkeypatch):
+def test_a_commit_that_fails_leaves_the_records_that_were_there(host, monkeypatch):
     make_live(host)
     host.paths.instance(NEW).mkdir()
     (host.paths.instance(NEW) / "instance.json").write_text('{"accepted": true, "since": "1"}')
+    before = read_record(host, OLD)
     end_commit(host, monkeypatch, host.paths.record)
     assert read_record(host, NEW) == {"accepted": True, "since": "1"}
+    assert read_record(host, OLD) == before
 
 
 def test_a_commit_that_fails_after_the_switch_leaves_the_new_instance(host, monkeypatch):
@@ -574,3 +622,16 @@ def test_an_absent_app_leaves_nothing_and_others_alone(host):
     assert tree(host.paths.root) == {**before, str(other.relative_to(host.paths.root)): "x\n"}
     host.units = []
     assert remove(host.paths, None, dry=False) == (False, [])
+
+
+def test_a_removal_that_was_killed_is_done_to_its_end_by_the_next_run(host, monkeypatch):
+    make_live(host)
+    swap(host)
+    with monkeypatch.context() as patch:
+        patch.setattr(_systemd, "daemon_reload", raise_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            remove(host.paths, None, dry=False)
+    host.units = []
+    host.calls.clear()
+    assert remove(host.paths, None, dry=False)[0]
+    assert "daemon-reload [live: None]" in host.calls
