@@ -109,6 +109,19 @@ class Operations:
             "move", "_instance_swap", PLAYS / "gunicorn.yml", self.alpha, back, "beta.test", "settle"
         )
 
+    def open(self) -> faults.Operation:
+        """An app comes to listen elsewhere, too: the socket there is opened beside the one that it has."""
+
+        def back(_variables: faults.Variables) -> None:
+            self.swap_in(self.alpha())
+
+        def change() -> faults.Variables:
+            return self.alpha(listen="127.0.0.1:8123")
+
+        return faults.Operation(
+            "open", "_instance_swap", PLAYS / "gunicorn.yml", change, back, "beta.test", "start"
+        )
+
     def rollback(self) -> faults.Operation:
         """An app goes back to the instance before, which is named: so the run can be done again."""
 
@@ -158,12 +171,14 @@ class Operations:
         """An app's instances are removed."""
 
         def deploy(_variables: faults.Variables) -> None:
-            # With one instance each time: its files are events, too.
+            # With two instances each time: their files are events, too.
             self.swap_in(self.gone())
-            self.swap_in(self.alpha())
+            self.restore()
 
         swap = self.swap()
-        return faults.Operation("absent", swap.library, swap.playbook, self.gone, deploy, "beta.test")
+        return faults.Operation(
+            "absent", swap.library, swap.playbook, self.gone, deploy, "beta.test", "remove"
+        )
 
     def gone(self) -> faults.Variables:
         """Return alpha as an app that is to be absent."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import zlib
+
 import faults
 import harness
 import pytest
@@ -22,16 +25,22 @@ NARROW = {
 }
 OPERATIONS = (
     *("swap", "repair", "reread", "rollback", "watch", "take_back", "release", "front", "refront"),
-    *("move", "absent", "first"),
+    *("open", "move", "absent", "first"),
 )
-DISRUPTIVE = ("rollback", "take_back", "move", "absent", "first")
+DISRUPTIVE = ("rollback", "take_back", "open", "move", "absent", "first")
 # What `make matrix` hits, at the last event of every step, which the hosts take in turn; the swap and
 # the transaction, of which the others are made, on every host, and where the module is killed at their
-# other events, too. Where the controller is gone or the module is asked to end, the module itself goes
-# on to an end: so these have fewer operations.
+# other events, too. Where the controller is gone, the module itself goes on to its end; one that is asked
+# to end does so where a killed one does, but for what it takes back: so these have fewer operations.
 TRANSACTIONS = ("swap", "front")
 ROLES = (*TRANSACTIONS, "release", "first")
-BROAD = {"kill_module": OPERATIONS, "end_module": ROLES, "kill_controller": ROLES, "kill_host": OPERATIONS}
+BROAD = {
+    "kill_module": OPERATIONS,
+    "end_module": (*ROLES, "rollback", "take_back", "open"),
+    "kill_controller": ROLES,
+    "kill_host": OPERATIONS,
+}
+IDS = re.compile(r"[0-9a-f]{6,}|\d+")
 
 
 def points(fault: str, name: str, events: list[faults.Event], turn: int, hosts: int) -> list[faults.Event]:
@@ -43,13 +52,22 @@ def points(fault: str, name: str, events: list[faults.Event], turn: int, hosts: 
         return [event for event in last if event.step in wanted]
     if name not in TRANSACTIONS:
         # All of them, where a single step is what an operation is about.
-        return (last if len(last) > 1 else events)[turn::hosts]
+        return share(last if len(last) > 1 else events, turn, hosts)
     if fault != "kill_module":
         return last
     # What Nginx is to judge is a copy: half of it is as good as another half.
     others = [event for event in events if event.step != "judge" and event not in last]
-    taken = {*last, *others[turn::hosts]}
+    taken = {*last, *share(others, turn, hosts)}
     return [event for event in events if event in taken]
+
+
+def share(events: list[faults.Event], turn: int, hosts: int) -> list[faults.Event]:
+    """Return one host's part of the events, which another host may have in another number."""
+    return [
+        event
+        for event in events
+        if zlib.crc32(IDS.sub("", f"{event.step} {event.what}").encode()) % hosts == turn
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +80,9 @@ def test_next_run_converges_after(fault, name, site, operations, rows):
     site.start_asking(operation.asked)
     hosts = harness.host_names()
     chosen = points(fault, name, traced.events, hosts.index(site.host.name), len(hosts))
-    assert chosen
+    assert traced.events
+    if not chosen:
+        pytest.skip("the other host has all of its events")
     for event in chosen:
         rows.add(faults.hit(site, operation, fault, event, traced.reference))
     site.stop_asking()
