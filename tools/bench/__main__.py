@@ -3,7 +3,7 @@
 From the environment:
 PARTS   cells, streams, tutorial, times; all by default
 CELLS   patterns of cells, such as 'gthread/*/GET/fixed,asgi/unix/*'; all by default. Results of others stay.
-ROUNDS  how often each operation is carried out in a cell, 3 by default
+ROUNDS  how often each operation is carried out in a cell, 3 by default; in slow ones once
 APPS    numbers of apps for the times, '1,5,20' by default
 """
 
@@ -160,7 +160,7 @@ def bench() -> int:
             console.step("Starting a fresh host")
             host.create()
         if "cells" in parts:
-            console.step(f"{len(chosen)} cells, each operation {rounds} times")
+            console.step(f"{len(chosen)} cells, each operation {rounds} times, in slow ones once")
             measure_cells(chosen, rounds, results, failures)
         if "streams" in parts:
             attempt("streams", functools.partial(measure_streams, results), failures)

@@ -122,10 +122,11 @@ def document(
         said = f"With `graceful_timeout` {GRACEFUL_TIMEOUT}:"
         parts.append(f"## Open streams\n\n{said}\n\n{streams_table(streams)}")
     if tutorial:
+        swaps = f" The swaps at saturation: {per_swap(full)}." if full else ""
         parts.append(
             f"## Beside `systemctl restart`\n\nThe same app as a plain service, at saturation:"
             f" {tutorial.failed:,} of {tutorial.requests:,} requests failed in {tutorial.restarts} restarts."
-            f" The swaps above: {per_swap(rows)}."
+            f"{swaps}"
         )
     if rows:
         parts.append(f"## Seconds of a swap\n\n{seconds_table(rows)}")
