@@ -86,6 +86,11 @@ def up() -> None:
     engine.up()
     images.ensure([HOST])
     port = published_port()
+    if port and os.environ.get("PORT") not in (None, "", str(port)):
+        raise console.ToolError(
+            f"the demo that runs is at port {port}, which stays as long as it does",
+            "`make demo-down` first, or `make demo` without PORT",
+        )
     if port is None:
         docker("rm", "--force", "--volumes", DEMO_CONTAINER)
         port = free_port()
@@ -98,7 +103,8 @@ def up() -> None:
     console.step(f"The app answers through Nginx and Gunicorn:\n{answer}")
     console.step(f"Open {url}")
     console.note(
-        "Change examples/hello and run `make demo` again to deploy it; `make demo-down` removes all of it."
+        "Change examples/hello and run `make demo` again to deploy it; `make demo-down` removes all of it.\n"
+        f"    Look inside: docker exec -it {DEMO_CONTAINER} bash"
     )
 
 
