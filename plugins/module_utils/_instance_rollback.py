@@ -42,6 +42,8 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_swap imp
 from ansible_collections.webstack.python.plugins.module_utils._instance_trial import Refused
 from ansible_collections.webstack.python.plugins.module_utils._probe import Health
 
+USE_FORCE = "set gunicorn_force (by the playbook deploy: -e force=true)"
+
 
 class Again:
     """A recorded instance of one app, compared with what is live on the host.
@@ -149,11 +151,11 @@ def keep_live(module: AnsibleModule, paths: Paths, wanted: str) -> Kept | None:
     except (KeyError, ValueError) as error:
         raise Refused(
             f"{paths.app}: instance {wanted} was rolled back, and the files of the live one, {live}, are not "
-            f"whole: {error}; change the manifest, or set gunicorn_force to deploy {wanted} all the same"
+            f"whole: {error}; change the manifest, or {USE_FORCE} to deploy {wanted} all the same"
         ) from None
     module.warn(
         f"{paths.app}: instance {wanted} was rolled back at {held[-1]['at']} and is not deployed again; "
-        f"instance {live} stays live. Change the manifest, or set gunicorn_force to deploy it all the same."
+        f"instance {live} stays live. Change the manifest, or {USE_FORCE} to deploy it all the same."
     )
     return Kept(module, paths, kept)
 

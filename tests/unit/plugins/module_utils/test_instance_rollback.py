@@ -262,8 +262,8 @@ def test_what_was_rolled_back_is_left_aside_with_a_warning(host):
     assert not kept.plan.swap
     assert module.warned == [
         f"shop: instance {host.ids['r3']} was rolled back at noon and is not deployed again; "
-        f"instance {host.ids['r4']} stays live. Change the manifest, or set gunicorn_force to deploy it all "
-        "the same."
+        f"instance {host.ids['r4']} stays live. Change the manifest, or set gunicorn_force (by the playbook "
+        "deploy: -e force=true) to deploy it all the same."
     ]
     kept.apply()
     assert host.swaps[0].held == ()
@@ -280,5 +280,5 @@ def test_what_is_live_was_never_rolled_back_or_is_forced_is_not_left_aside(host)
 def test_a_live_instance_that_lost_a_file_is_told_with_the_remedy(host):
     host.hold("r2")
     (host.paths.instance(host.ids["r3"]) / "env").unlink()
-    with pytest.raises(Refused, match="is gone; change the manifest, or set gunicorn_force to deploy"):
+    with pytest.raises(Refused, match="is gone; change the manifest, or set gunicorn_force"):
         rollback.keep_live(host.module(), host.paths, host.ids["r2"])
