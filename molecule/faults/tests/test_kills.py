@@ -52,7 +52,8 @@ def points(fault: str, name: str, events: list[faults.Event], turn: int, hosts: 
         return [event for event in last if event.step in wanted]
     if name not in TRANSACTIONS:
         # All of them, where a single step is what an operation is about.
-        return share(last if len(last) > 1 else events, turn, hosts)
+        steps = {event.step for event in events}
+        return share(last if len(steps) > 1 else events, turn, hosts)
     if fault != "kill_module":
         return last
     # What Nginx is to judge is a copy: half of it is as good as another half.
