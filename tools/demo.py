@@ -86,7 +86,7 @@ def up() -> None:
     engine.up()
     images.ensure([HOST])
     port = published_port()
-    if port and os.environ.get("PORT") not in (None, "", str(port)):
+    if port and os.environ.get("PORT", "") not in ("", str(port)):
         raise console.ToolError(
             f"the demo that runs is at port {port}, which stays as long as it does",
             "`make demo-down` first, or `make demo` without PORT",

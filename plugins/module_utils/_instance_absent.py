@@ -36,17 +36,15 @@ def remove(paths: Paths, current: Path | None, *, dry: bool) -> tuple[bool, list
     loaded.sort(key=lambda name: name != paths.target)
     _systemd.stop(loaded)
     _hook.clear(paths.app, paths.root)
-    # The app's folder tells the next run that there is something to remove.
-    last = [path for path in files if path == paths.etc]
     for path in files:
-        if path not in last:
+        if path != paths.etc:
             _remove(path)
     _systemd.daemon_reload()
     if loaded:
         # What failed once would stay known to systemd.
         _systemd.run("systemctl", "reset-failed", *loaded)
-    for path in last:
-        _remove(path)
+    # Last of all: it tells the next run that there is something to remove.
+    _remove(paths.etc)
     return True, [{"step": "remove", "seconds": round(time.monotonic() - started, 2)}]
 
 
