@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import datetime
 import http.server
 import os
 import ssl
@@ -13,10 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import pki
 
 BACKEND = Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend"
 
@@ -27,33 +23,6 @@ def publish(work: Path, bare: Path) -> None:
     commands = (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "First"])
     for command in (*commands, ["clone", "-q", "--bare", ".", str(bare)]):
         subprocess.run([*git, *command], check=True)
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate for localhost, and its key; return their paths."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public, private = folder / "git.crt", folder / "git.key"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return public, private
 
 
 class Backend(http.server.BaseHTTPRequestHandler):
@@ -124,7 +93,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def serving(repositories: Path, folder: Path, user: str, password: str) -> Iterator[tuple[str, Path]]:
     """Serve the repositories of a folder; gives the address, without a slash, and the certificate."""
-    public, private = certificate(folder)
+    public, private = pki.make_root("localhost").write(folder, "git")
     credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
     handler = type("Handler", (Backend,), {"root": repositories, "expected": f"Basic {credentials}"})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
