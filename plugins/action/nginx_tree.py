@@ -26,6 +26,9 @@ ARGUMENTS = {
     },
     "drop_in": {"type": "str"},
     "remove_default_site": {"type": "bool", "default": True},
+    # The module says what is in them.
+    "certificates": {"type": "list", "elements": "dict", "default": []},
+    "keep_certificates": {"type": "list", "elements": "str", "default": []},
 }
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
@@ -55,6 +58,8 @@ class ActionModule(ActionBase):
                 "files": files,
                 "drop_in": drop_in and self._render(drop_in, "the drop-in", {}, variables),
                 "remove_default_site": arguments["remove_default_site"],
+                "certificates": arguments["certificates"],
+                "keep_certificates": arguments["keep_certificates"],
             },
             task_vars=variables,
         )

@@ -26,7 +26,7 @@ description:
     Where the playbook's C(only) is given, it must name one at least.
   - An app host answers for its own entries. A host that is a proxy alone answers for what it reads of
     the app hosts' entries, each of these findings with the app host's name before it.
-positional: _input, host, app_hosts, proxy_hosts
+positional: _input, host, app_hosts, proxy_hosts, certificates
 options:
   _input:
     description: Ansible's C(hostvars).
@@ -46,6 +46,10 @@ options:
     type: list
     elements: str
     required: true
+  certificates:
+    description: Whether to judge the certificates of C(nginx.tls); a run that leaves Nginx alone does not.
+    type: bool
+    default: true
 author: webstack.python contributors (@webstack-python)
 """
 
@@ -81,6 +85,7 @@ def manifest_findings(
     host: str,
     app_hosts: Sequence[str],
     proxy_hosts: Sequence[str],
+    certificates: bool = True,
 ) -> list[str]:
     """Return the findings of a host.
 
@@ -99,7 +104,9 @@ def manifest_findings(
     variables = {name: attempt(functools.partial(context.__getitem__, name)) for name in names}
     return [
         *_host_variables.findings(variables, host, runs_apps=host in app_hosts, is_proxy=host in proxy_hosts),
-        *_manifest.manifest_findings(hostvars, host, app_hosts, proxy_hosts, own, base),
+        *_manifest.manifest_findings(
+            hostvars, host, app_hosts, proxy_hosts, own, base, certificates=certificates
+        ),
         *_selection(context, hostvars, host, app_hosts),
     ]
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 DOCUMENTATION = r"""
@@ -13,27 +13,27 @@ short_description: All that is wrong with entries of nginx_sites
 version_added: 0.1.0
 description:
   - Checks C(nginx_sites), the option of the role P(webstack.python.nginx#role), as strictly as the
-    manifest is checked, and the role's host-wide defaults.
+    manifest is checked, and the role's other variables.
   - Gives every finding at once, each with the entry, the key and the remedy.
-positional: _input, defaults, listen
+positional: _input, variables, base
 options:
   _input:
     description: Entries of C(nginx_sites).
     type: raw
     required: true
-  defaults:
-    description: The host-wide defaults, as for P(webstack.python.nginx_resolve#filter).
+  variables:
+    description: The role's other variables that are to be checked, by their names.
     type: dict
-  listen:
-    description: The role's C(nginx_listen).
-    type: list
-    elements: str
-    default: ["80", "[::]:80"]
+  base:
+    description:
+      - The folder on the controller where relative paths of certificates and keys start. Without it, no
+        file is read.
+    type: path
 author: webstack.python contributors (@webstack-python)
 """
 
 EXAMPLES = r"""
-findings: "{{ nginx_sites | webstack.python.nginx_findings(__nginx_defaults, nginx_listen) }}"
+findings: "{{ nginx_sites | webstack.python.nginx_findings({'nginx_listen': nginx_listen}, playbook_dir) }}"
 """
 
 RETURN = r"""
@@ -45,11 +45,13 @@ _value:
 """
 
 
-def nginx_findings(nginx_sites: object, defaults: object = None, listen: object = None) -> list[str]:
+def nginx_findings(
+    nginx_sites: object, variables: Mapping[str, object] | None = None, base: str | None = None
+) -> list[str]:
     """Return all that is wrong with the role's list; see findings."""
     from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 
-    return _nginx.findings(nginx_sites, defaults, _nginx.LISTEN if listen is None else listen)
+    return _nginx.findings(nginx_sites, variables, base)
 
 
 class FilterModule:

@@ -21,7 +21,7 @@ options:
     elements: dict
     required: true
   defaults:
-    description: Values for what an entry leaves out, with the key C(max_body_size).
+    description: Values for what an entry leaves out, with the keys C(max_body_size) and C(tls).
     type: dict
     required: true
 author: webstack.python contributors (@webstack-python)
@@ -59,6 +59,12 @@ _value:
     max_body_size:
       description: The largest request body, with its unit.
       type: str
+    tls:
+      description:
+        - What the site shows in the handshake; C(certificate) and C(key), its files on the proxy, whether
+          an authority is asked for it (C(acme)), and whether browsers may be told to come by HTTPS alone
+          (C(hsts)). None where the site is served without TLS.
+      type: dict
     extra:
       description: Raw nginx for the server block.
       type: str

@@ -85,6 +85,11 @@ class Nginx:
             unit_changed=found["NeedDaemonReload"] == "yes",
         )
 
+    def running_since(self) -> float:
+        """Return when the oldest worker that accepts was started, in seconds since the epoch; 0 for none."""
+        started = [int(worker.started) / os.sysconf("SC_CLK_TCK") for worker in _accepting()]
+        return _boot() + min(started) if started else 0
+
     def judge(self, nginx: Path, logs: Path) -> Verdict:
         """Let nginx test a staged tree that it sees at /etc/nginx, without a trace on the host.
 
@@ -166,6 +171,12 @@ class Nginx:
 
 def _master() -> int:
     return int(_systemd.show(UNIT, "MainPID")["MainPID"] or 0)
+
+
+def _boot(proc: Path = Path("/proc")) -> int:
+    """Return when the host was started, in seconds since the epoch."""
+    found = re.search(r"^btime (\d+)$", (proc / "stat").read_text(encoding="ascii"), re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def _accepting() -> set[Worker]:

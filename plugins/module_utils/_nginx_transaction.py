@@ -30,6 +30,8 @@ class Server(Protocol):
 
     def state(self) -> State: ...
 
+    def running_since(self) -> float: ...
+
     def judge(self, nginx: Path, logs: Path) -> Verdict: ...
 
     def read_units(self) -> None: ...
@@ -66,13 +68,15 @@ class Transaction:
     """One run over one host.
 
     scratch: a directory for the staged copy, made for the run and removed after it; one that is there
-    was left by a run that was killed.
+    was left by a run that was killed. judged: whether nginx can judge the tree: in check mode, some of
+    what it links to may be still to be made.
     """
 
     layout: tree.Layout
     wanted: tree.Wanted
     server: Server
     scratch: Path
+    judged: bool = True
 
     def run(self, *, check: bool) -> Outcome:
         """Bring nginx to the wanted tree, or find out whether that would change anything.
@@ -86,16 +90,19 @@ class Transaction:
         if not state.installed and not check:
             raise Refused("nginx is not installed on this host; the role nginx installs it")
         differs = live.differs(self.wanted)
-        load = differs or live.mark != self.wanted.digest or not state.active
+        renewable = bool(live.links) and state.active and not differs
+        stale = renewable and tree.is_newer(live, self.server.running_since())
+        load = differs or live.mark != self.wanted.digest or not state.active or stale
         unit = live.drop_in_differs(self.wanted)
         litter = self._litter(live)
         outcome.changed = load or unit or state.unit_changed or not state.enabled or bool(litter)
         outcome.diff = list(tree.differences(self.layout, live, self.wanted))
         outcome.repaired = [
             *self._repairs(live, state, differs),
+            *(["nginx had not taken up a certificate that was renewed"] if stale else []),
             *(f"removed {path}, left by a run that was killed" for path in litter),
         ]
-        if load and state.installed:
+        if load and state.installed and self.judged:
             with outcome.step("judge"):
                 outcome.warnings = self._judge(state)
         if check:

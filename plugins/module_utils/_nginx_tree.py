@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.webstack.python.plugins.module_utils._certificates import was_renewed
 from ansible_collections.webstack.python.plugins.module_utils._files import (
     MARKER,
     is_ours,
@@ -108,17 +109,19 @@ class Layout:
 class Wanted:
     """What is to be on the disk.
 
-    files: texts by path inside the tree. drop_in: the drop-in's text, None to leave it alone.
+    files: texts by path inside the tree. drop_in: the drop-in's text, None to leave it alone. links:
+    absolute targets by path inside the tree.
     """
 
     files: Mapping[str, str]
     remove_default_site: bool = True
     drop_in: str | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """12 hex digits over names and texts, the same for the same files in any order."""
-        text = json.dumps(sorted(self.files.items()))
+        """12 hex digits over names, texts and targets, the same for the same ones in any order."""
+        text = json.dumps([sorted(self.files.items()), sorted(self.links.items())])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -129,6 +132,7 @@ class Live:
     tree: str | None = None  # name in webstack.d that the link points to
     trees: frozenset[str] = frozenset()  # all names there
     files: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     hook: str | None = None
     default_site: bool = False  # Debian's default site is enabled, and is as Debian made it
     mark: str | None = None
@@ -138,6 +142,7 @@ class Live:
         """Tell whether anything that nginx reads must change."""
         return (
             dict(self.files) != dict(wanted.files)
+            or dict(self.links) != dict(wanted.links)
             or self.hook != HOOK
             or (self.default_site and wanted.remove_default_site)
         )
@@ -147,11 +152,16 @@ class Live:
         return wanted.drop_in is not None and self.drop_in != wanted.drop_in
 
     def changed_by_hand(self, wanted: Wanted) -> list[str]:
-        """Name the files of the wanted tree that somebody changed, removed or added."""
+        """Name the files and links of the wanted tree that somebody changed, removed or added."""
         if self.tree is None or not self.tree.startswith(wanted.digest):
             return []
-        paths = self.files.keys() | wanted.files.keys()
-        return sorted(path for path in paths if self.files.get(path) != wanted.files.get(path))
+        found = {
+            path
+            for mine, others in ((self.files, wanted.files), (self.links, wanted.links))
+            for path in mine.keys() | others.keys()
+            if mine.get(path) != others.get(path)
+        }
+        return sorted(found)
 
 
 def foreign(layout: Layout) -> Iterator[str]:
@@ -179,10 +189,12 @@ def look(layout: Layout) -> Live:
         raise Foreign(problem)
     tree = os.path.basename(os.readlink(layout.link)) if layout.link.is_symlink() else None
     mark = read_text(layout.mark)
+    files, links = read_tree(layout.trees / tree) if tree else ({}, {})
     return Live(
         tree=tree,
         trees=frozenset(path.name for path in layout.trees.glob("*")),
-        files=read_tree(layout.trees / tree) if tree else {},
+        files=files,
+        links=links,
         hook=read_text(layout.hook),
         default_site=has_packaged_site(layout),
         mark=mark.strip() if mark is not None else None,
@@ -190,22 +202,25 @@ def look(layout: Layout) -> Live:
     )
 
 
-def read_tree(tree: Path) -> dict[str, str]:
-    """Return every file's text by its path inside the tree; {} where there is no tree.
+def read_tree(tree: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return every file's text and every link's target by its path inside the tree, if there is a tree.
 
-    What is not a regular file gets a text that no wanted file has.
+    What is neither a regular file nor a link gets a text that no wanted file has.
     """
-    found = {}
+    files, links = {}, {}
     for folder, folders, names in os.walk(tree):
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        for name in (*names, *links):
+        for name in (*names, *folders):
             path = Path(folder) / name
-            found[path.relative_to(tree).as_posix()] = _text(path)
-    return found
+            place = path.relative_to(tree).as_posix()
+            if path.is_symlink():
+                links[place] = os.readlink(path)
+            elif not path.is_dir():
+                files[place] = _text(path)
+    return files, links
 
 
 def _text(path: Path) -> str:
-    if not stat.S_ISREG(path.lstat().st_mode):
+    if not path.is_file():
         return "(not a regular file)\n"
     return path.read_text(encoding="utf-8", errors="surrogateescape")
 
@@ -231,7 +246,7 @@ def stage(layout: Layout, wanted: Wanted, scratch: Path) -> Path:
         return {name for name in names if name in ours or not _copyable(Path(folder) / name)}
 
     shutil.copytree(layout.nginx, copy.nginx, symlinks=True, ignore=left_out)
-    _write_tree(copy, wanted.digest, wanted.files)
+    _write_tree(copy, wanted.digest, wanted)
     replace_link(copy.link, f"{copy.trees.name}/{wanted.digest}")
     copy.hook.parent.mkdir(exist_ok=True)
     copy.hook.write_text(HOOK, encoding="utf-8")
@@ -265,8 +280,8 @@ def commit(layout: Layout, live: Live, wanted: Wanted) -> str:
     """
     layout.mark.unlink(missing_ok=True)
     name = wanted.digest if live.tree != wanted.digest else f"{wanted.digest}-again"
-    if read_tree(layout.trees / name) != wanted.files:
-        _write_tree(layout, name, wanted.files)
+    if read_tree(layout.trees / name) != (dict(wanted.files), dict(wanted.links)):
+        _write_tree(layout, name, wanted)
     if wanted.remove_default_site and live.default_site:
         layout.default_site.unlink()
     replace_link(layout.link, f"{layout.trees.name}/{name}")
@@ -317,7 +332,7 @@ def prune(layout: Layout, keep: Iterable[str | None]) -> None:
         shutil.rmtree(path)
 
 
-def _write_tree(layout: Layout, name: str, files: Mapping[str, str]) -> None:
+def _write_tree(layout: Layout, name: str, wanted: Wanted) -> None:
     """Write a tree that nothing points to, whole or not at all."""
     partial = layout.trees / f".{name}.partial"
     for leftover in (partial, layout.trees / name):
@@ -325,10 +340,13 @@ def _write_tree(layout: Layout, name: str, files: Mapping[str, str]) -> None:
             shutil.rmtree(leftover)
     for folder in (layout.trees, partial):
         _make_directory(folder)
-    for path, text in files.items():
+    for path in (*wanted.files, *wanted.links):
         for parent in reversed(PurePosixPath(path).parents[:-1]):
             _make_directory(partial / parent)
+    for path, text in wanted.files.items():
         _write(partial / path, text)
+    for path, target in wanted.links.items():
+        (partial / path).symlink_to(target)
     partial.rename(layout.trees / name)
 
 
@@ -342,15 +360,24 @@ def _make_directory(path: Path) -> None:
     path.chmod(0o755)
 
 
+def is_newer(live: Live, since: float) -> bool:
+    """Tell whether what the tree links to was renewed after nginx had read it, at `since`."""
+    return was_renewed((path for target in live.links.values() for path in Path(target).glob("*.pem")), since)
+
+
 def differences(layout: Layout, live: Live, wanted: Wanted) -> Iterator[dict[str, str]]:
     """Yield what changes on the disk, file by file, as Ansible's diff wants it."""
     texts = [
         (layout.link / path, live.files.get(path, ""), wanted.files.get(path, ""))
         for path in sorted(live.files.keys() | wanted.files.keys())
     ]
+    texts += [
+        (layout.link / path, _arrow(live.links.get(path)), _arrow(wanted.links.get(path)))
+        for path in sorted(live.links.keys() | wanted.links.keys())
+    ]
     texts.append((layout.hook, live.hook or "", HOOK))
     if live.default_site and wanted.remove_default_site:
-        texts.append((layout.default_site, f"-> {PACKAGED_SITE}\n", ""))
+        texts.append((layout.default_site, _arrow(PACKAGED_SITE), ""))
     if wanted.drop_in is not None:
         texts.append((layout.drop_in, live.drop_in or "", wanted.drop_in))
     for path, before, after in texts:
@@ -361,3 +388,7 @@ def differences(layout: Layout, live: Live, wanted: Wanted) -> Iterator[dict[str
                 "before": before,
                 "after": after,
             }
+
+
+def _arrow(target: str | None) -> str:
+    return f"-> {target}\n" if target else ""

@@ -73,6 +73,43 @@ options:
       - nginx is not restarted when it changes, so it is for what systemd itself acts on, such as
         C(Restart=).
     type: path
+  certificates:
+    description:
+      - What sites are served with by TLS. Each is found below C(/etc/nginx/webstack/tls/NAME/), as
+        C(fullchain.pem) and C(privkey.pem), by which the templates name it.
+      - One that is given is put down as it is; else one is made that is signed with its own key, and
+        followed by another before it ends. What no site uses any more is removed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Names the site.
+        type: str
+        required: true
+      domains:
+        description: The host names that a self-signed certificate is for; the host's own without any.
+        type: list
+        elements: str
+        default: []
+      acme:
+        description:
+          - Use what M(webstack.python.nginx_acme) has had issued for the site, as soon as it is there.
+        type: bool
+        default: false
+      certificate:
+        description: The server's certificate and its chain, in PEM.
+        type: str
+      key:
+        description: Its private key, in PEM and not encrypted.
+        type: str
+  keep_certificates:
+    description:
+      - Sites whose certificates stay where they are though none is asked for, for a tree that serves them
+        by TLS a moment longer.
+    type: list
+    elements: str
+    default: []
   remove_default_site:
     description:
       - Disable the site of Debian's package, which is a default server as one of the tree's sites is.
@@ -122,6 +159,7 @@ repaired:
 
 import dataclasses
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -130,8 +168,16 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _nginx_tree,
     _systemd,
 )
+from ansible_collections.webstack.python.plugins.module_utils._certificate_info import by_tls
+from ansible_collections.webstack.python.plugins.module_utils._certificates import (
+    CertificateError,
+    Certificates,
+    Request,
+    Store,
+)
 from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, lock_path
 from ansible_collections.webstack.python.plugins.module_utils._nginx_transaction import (
+    Outcome,
     Refused,
     Transaction,
 )
@@ -141,8 +187,23 @@ ARGUMENTS = {
     "files": {"type": "dict", "required": True},
     "drop_in": {"type": "str"},
     "remove_default_site": {"type": "bool", "default": True},
+    "certificates": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "domains": {"type": "list", "elements": "str", "default": []},
+            "acme": {"type": "bool", "default": False},
+            "certificate": {"type": "str"},
+            "key": {"type": "str", "no_log": True},
+        },
+        "required_together": [("certificate", "key")],
+    },
+    "keep_certificates": {"type": "list", "elements": "str", "default": []},
 }
 FAILURES = (
+    CertificateError,
     Refused,
     Locked,
     OSError,
@@ -155,21 +216,15 @@ FAILURES = (
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout = _nginx_tree.Layout()
-    wanted = _nginx_tree.Wanted(
-        module.params["files"],
-        module.params["remove_default_site"],
-        module.params["drop_in"],
-    )
-    transaction = Transaction(layout, wanted, _nginx_server.Nginx(), layout.scratch)
+    requests = [Request.read(value) for value in module.params["certificates"]]
     try:
         if module.check_mode:
             # Beside a run that holds the lock.
             with tempfile.TemporaryDirectory() as folder:
-                outcome = dataclasses.replace(transaction, scratch=Path(folder) / "nginx").run(check=True)
+                outcome = foresee(module, requests, Path(folder) / "nginx")
         else:
             with lock(lock_path("nginx")):
-                outcome = transaction.run(check=False)
+                outcome = apply(module, requests)
     except FAILURES as failure:
         module.fail_json(msg=str(failure))
     for warning in outcome.warnings:
@@ -182,6 +237,46 @@ def main() -> None:
         repaired=outcome.repaired,
         diff=outcome.diff,
     )
+
+
+def foresee(module: AnsibleModule, requests: list[Request], scratch: Path) -> Outcome:
+    """Find out what a run would change."""
+    certificates = Certificates(Store(), requests, _nginx_tree.look(_nginx_tree.Layout()).links)
+    missing = certificates.missing()
+    to_be = {f"tls/{request.name}": f"{certificates.store.own}/{request.name}/(new)" for request in missing}
+    transaction = plan(module, {**certificates.links(), **to_be}, scratch)
+    return dataclasses.replace(transaction, judged=not missing).run(check=True)
+
+
+def apply(module: AnsibleModule, requests: list[Request]) -> Outcome:
+    """Make the certificates that are missing, let nginx use them, and remove those that it does not use."""
+    layout = _nginx_tree.Layout()
+    live = _nginx_tree.look(layout).links
+    certificates = Certificates(Store(), requests, live).adopted(by_tls())
+    left = certificates.prune([*live.values(), *certificates.links().values()])
+    made = [certificates.store.make(request) for request in certificates.missing()]
+    try:
+        outcome = plan(module, certificates.links(), layout.scratch).run(check=False)
+    finally:
+        # After a refusal, that is what was made for it.
+        certificates.prune(_nginx_tree.look(layout).links.values())
+    outcome.changed = outcome.changed or bool(made or left)
+    outcome.repaired += [f"removed {path}, which no site used" for path in left]
+    return outcome
+
+
+def plan(module: AnsibleModule, links: Mapping[str, str], scratch: Path) -> Transaction:
+    """Return the transaction to the tree with these links, and those that are to stay."""
+    layout = _nginx_tree.Layout()
+    kept = {f"tls/{name}" for name in module.params["keep_certificates"]}
+    live = {path: target for path, target in _nginx_tree.look(layout).links.items() if path in kept}
+    wanted = _nginx_tree.Wanted(
+        module.params["files"],
+        module.params["remove_default_site"],
+        module.params["drop_in"],
+        {**live, **links},
+    )
+    return Transaction(layout, wanted, _nginx_server.Nginx(), scratch)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,12 @@ APP_ROLES = (
     ),
     Role("gunicorn", _gunicorn.VARIABLE_RULES, {"gunicorn_apps": _gunicorn.list_findings}),
 )
-PROXY_ROLE = Role("nginx", _nginx.VARIABLE_RULES, {"nginx_sites": lambda sites, _: _nginx.findings(sites)})
+PROXY_ROLE = Role(
+    "nginx",
+    _nginx.VARIABLE_RULES,
+    {"nginx_sites": lambda sites, _: _nginx.findings(sites)},
+    together=_nginx.together,
+)
 NAMES = frozenset(
     name for role in (*APP_ROLES, PROXY_ROLE) for name in documented(role.name) if name != MANIFEST
 )

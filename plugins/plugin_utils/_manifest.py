@@ -77,12 +77,13 @@ INSTANCE_SCHEMA = dataclasses.replace(SCHEMA, needed=("app",))
 
 @dataclasses.dataclass(frozen=True)
 class Inventory:
-    """Who runs apps, who serves them, what they know, and where relative paths start."""
+    """Who runs apps, who serves them, what they know, where relative paths start, and what is judged."""
 
     hostvars: Mapping[str, Any]
     app_hosts: Sequence[str]
     proxy_hosts: Sequence[str]
     base: str = "/"
+    certificates: bool = True
 
     def app_hosts_of(self, proxy: str) -> list[str]:
         """Return whose apps a proxy serves; see nginx_app_hosts."""
@@ -96,6 +97,12 @@ class Inventory:
     def proxies_of(self, app_host: str) -> list[str]:
         """Return the proxies that serve an app host."""
         return [proxy for proxy in self.proxy_hosts if app_host in self.app_hosts_of(proxy)]
+
+    def tls_defaults_of(self, app_host: str) -> list[object]:
+        """Return what an app's entry without `nginx.tls` comes to, on one proxy or another."""
+        known = [self.hostvars[proxy] for proxy in self.proxies_of(app_host)]
+        defaults = [read(variables, "nginx_tls") for variables in known if "nginx_tls" in variables]
+        return list(dict.fromkeys(default for default in defaults if isinstance(default, str))) or [None]
 
     def neighbours_of(self, app_host: str) -> list[str]:
         """Return the app hosts, itself among them, with which an app host shares a proxy."""
@@ -126,6 +133,8 @@ def manifest_findings(
     proxy_hosts: Sequence[str],
     python_apps: object,
     base: str,
+    *,
+    certificates: bool = True,
 ) -> list[str]:
     """Return all that is wrong with the manifest as far as one host is concerned.
 
@@ -133,8 +142,9 @@ def manifest_findings(
     host that is a proxy alone answers for what it reads of the app hosts' entries.
     python_apps: the host's own manifest, as its own templates give it.
     base: the folder on the controller where a relative source.path starts.
+    certificates: whether to judge those of nginx.tls.
     """
-    inventory = Inventory(hostvars, app_hosts, proxy_hosts, base)
+    inventory = Inventory(hostvars, app_hosts, proxy_hosts, base, certificates)
     reported: list[Reported] = []
     if host in app_hosts:
         reported += _on_app_host(python_apps, host, inventory)
@@ -157,8 +167,11 @@ def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[R
     reported, entries = check_list(plain_or_unreadable(python_apps), schema, host)
     reported += compare(entries, same_names, same_addresses, _static_of_package)
     if host in inventory.proxy_hosts:
-        listen = attempt(lambda: plain(variables.get("nginx_listen", _nginx.LISTEN)))
-        reported += compare(entries, lambda each: _ports_of_nginx(each, listen))
+        listens = [
+            attempt(lambda: plain(variables.get("nginx_listen", _nginx.LISTEN))),
+            attempt(lambda: plain(variables.get("nginx_listen_tls", _nginx.LISTEN_TLS))),
+        ]
+        reported += compare(entries, lambda each: _ports_of_nginx(each, listens))
     joined = [
         entry
         for app_host in inventory.neighbours_of(host)
@@ -169,6 +182,9 @@ def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[R
         reported += [
             Reported(entry.label, finding) for entry, finding in comparison(joined) if id(entry) in own
         ]
+    for number, default in enumerate(inventory.tls_defaults_of(host) if inventory.certificates else []):
+        silent = [entry for entry in entries if number == 0 or entry.get("nginx.tls") is None]
+        reported += compare(silent, _nginx.tls_findings("nginx.", inventory.base, default))
     others = [proxy for proxy in inventory.proxies_of(host) if proxy != host]
     if others:
         reported += compare(entries, lambda each: _out_of_reach(each, others[0], variables))
@@ -245,9 +261,9 @@ def _static_of_package(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Findin
             yield entry, Finding("nginx.static", problem)
 
 
-def _ports_of_nginx(entries: Iterable[Entry], nginx_listen: object) -> Iterator[tuple[Entry, Finding]]:
+def _ports_of_nginx(entries: Iterable[Entry], listens: Iterable[object]) -> Iterator[tuple[Entry, Finding]]:
     """A host that is its own proxy has both the app's socket and Nginx's."""
-    addresses = nginx_listen if isinstance(nginx_listen, list) else []
+    addresses = [address for listen in listens if isinstance(listen, list) for address in listen]
     taken = [_rules.nginx_endpoint(item) for item in addresses if isinstance(item, str)]
     for entry in filter(lambda entry: entry.present, entries):
         endpoint = _rules.endpoint(entry.get("listen", "unix"))

@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypedDict
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _nginx_text, _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _acme, _nginx_text, _rules, _tls
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
     entries,
     plain,
     plain_or_unreadable,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
+    Between,
     Schema,
     check_list,
     check_variables,
@@ -23,9 +25,12 @@ from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
     same_domains,
     same_names,
 )
-from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule
 
 LISTEN = ("80", "[::]:80")  # the default of nginx_listen
+LISTEN_TLS = ("443", "[::]:443")  # the default of nginx_listen_tls
+# In nginx's tree: links to the certificates of a site, whatever they are at the time.
+CERTIFICATES = "/etc/nginx/webstack/tls"
 WILDCARDS = ("0.0.0.0", "[::]")
 KEEPALIVE = {"gthread": 16, "sync": 0, "gevent": 16, "asgi": 16}
 
@@ -38,6 +43,7 @@ def site_rules(prefix: str = "") -> dict[str, Rule]:
             _rules.USE_BODY_SIZE,
             _rules.matches(_rules.NGINX_SIZE, "is not a size", _rules.USE_BODY_SIZE),
         ),
+        f"{prefix}tls": _tls.rule(),
         f"{prefix}extra": Rule("write nginx directives as text", _nginx_text.problems, secret=True),
     }
 
@@ -59,6 +65,9 @@ SCHEMA = Schema(
 VARIABLE_RULES = {
     "nginx_client_max_body_size": SCHEMA.rules["max_body_size"],
     "nginx_listen": Rule(_rules.USE_NGINX_LISTEN, _rules.nginx_listen),
+    "nginx_listen_tls": Rule(_rules.USE_NGINX_LISTEN, _rules.nginx_listen),
+    "nginx_hsts_max_age": Rule("write whole seconds from 0", _rules.between(0)),
+    **_acme.VARIABLE_RULES,
     **{
         f"nginx_proxy_{name}_timeout": Rule(
             _rules.USE_NGINX_TIME, _rules.matches(_rules.NGINX_TIME, "is not a time", _rules.USE_NGINX_TIME)
@@ -83,6 +92,15 @@ class Static(TypedDict):
     alias: str  # "/srv/shop/current/shop/static/", ends with a slash as the prefix does
 
 
+class Certificate(TypedDict):
+    """What a site shows its visitors in the handshake."""
+
+    certificate: str  # its file on the proxy
+    key: str
+    acme: bool
+    hsts: bool  # whether a browser may be told to come by HTTPS alone: not with one that it warns of
+
+
 class NginxSite(TypedDict):
     """One entry of nginx_sites with every key set, for templates that only print."""
 
@@ -92,21 +110,49 @@ class NginxSite(TypedDict):
     upstream: Upstream
     static: list[Static]
     max_body_size: str
+    tls: Certificate | None
     extra: str
     state: Literal["present", "absent"]
 
 
-def findings(nginx_sites: object, defaults: object = None, listen: object = LISTEN) -> list[str]:
-    """Return all that is wrong with the role's list and its host-wide defaults, worded for the user.
+def findings(
+    nginx_sites: object, variables: Mapping[str, object] | None = None, base: str | None = None
+) -> list[str]:
+    """Return all that is wrong with the role's list and its other variables, worded for the user.
 
-    defaults: as in resolve, or None to leave them out. listen: nginx_listen.
+    variables: those to judge, by their names. base: where relative paths start on the controller; None
+    leaves files unread.
     """
+    values = {name: plain_or_unreadable(value) for name, value in (variables or {}).items()}
     reported, checked = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
     reported += compare(checked, same_names, same_domains("domains"), one_catch_all("domains"))
-    common = plain_or_unreadable(defaults) or {}
-    variables = {f"nginx_client_{key}": value for key, value in common.items()}
-    variables["nginx_listen"] = plain_or_unreadable(listen)
-    return [*check_variables(variables, SCHEMA.role, VARIABLE_RULES), *map(str, reported)]
+    reported += compare(checked, tls_findings("", base, values.get("nginx_tls")))
+    return [
+        *check_variables(values, SCHEMA.role, VARIABLE_RULES),
+        *map(str, together(values)),
+        *map(str, reported),
+    ]
+
+
+def together(values: Mapping[str, object]) -> Iterator[Finding]:
+    """Yield what is wrong with variables of the role beside each other. values: those that are set."""
+    yield from _acme.together(values)
+    others = _endpoints(values.get("nginx_listen"))
+    for endpoint in _endpoints(values.get("nginx_listen_tls")):
+        if any(_rules.overlap(endpoint, other) for other in others):
+            problem = f"port {endpoint[1]} is in nginx_listen, too; give TLS a port of its own"
+            yield Finding("nginx_listen_tls", problem)
+
+
+def _endpoints(listen: object) -> list[_rules.Endpoint]:
+    items = listen if isinstance(listen, list) else []
+    found = [_rules.nginx_endpoint(item) for item in items if isinstance(item, str)]
+    return [endpoint for endpoint in found if endpoint]
+
+
+def tls_findings(prefix: str, base: str | None, default: object) -> Between:
+    """Make the judgement of each entry's certificate by its domains, as of now; see _tls.between."""
+    return _tls.between(prefix, base, datetime.datetime.now(datetime.UTC), default)
 
 
 def derive(
@@ -156,7 +202,7 @@ def _site(
     if nginx.get("static"):
         root = f"/srv/{name}/current"
         site["static"] = {prefix: f"{root}/{folder}" for prefix, folder in nginx["static"].items()}
-    site.update({key: nginx[key] for key in ("max_body_size", "extra") if key in nginx})
+    site.update({key: nginx[key] for key in ("max_body_size", "tls", "extra") if key in nginx})
     return site
 
 
@@ -210,6 +256,63 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite
             for prefix, folder in sorted(entry.get("static", {}).items())
         ],
         max_body_size=entry.get("max_body_size", defaults["max_body_size"]),
+        tls=_certificate(entry["name"], _tls.read(entry.get("tls", defaults["tls"]))),
         extra=entry.get("extra", ""),
         state=entry.get("state", "present"),
     )
+
+
+def _certificate(name: str, tls: _tls.Tls) -> Certificate | None:
+    if tls.mode == _tls.OFF:
+        return None
+    folder = f"{CERTIFICATES}/{name}"
+    on_host = tls.mode == "host"
+    return Certificate(
+        certificate=tls.certificate if on_host else f"{folder}/fullchain.pem",
+        key=tls.key if on_host else f"{folder}/privkey.pem",
+        acme=tls.mode == _tls.ACME,
+        hsts=tls.mode != _tls.SELF_SIGNED,
+    )
+
+
+def certificates(nginx_sites: object, default: object, base: str) -> list[dict[str, Any]]:
+    """Return what nginx_tree is to have at hand for the sites that are served by TLS.
+
+    default: nginx_tls. base: where relative paths start on the controller. Raises _tls.FileProblem, and
+    what Ansible raises where a template cannot be filled in.
+    """
+    wanted = []
+    for entry in plain(entries(nginx_sites, "nginx_sites")):
+        tls = _tls.read(entry.get("tls", plain(default)))
+        if entry.get("state") != "absent" and tls.mode not in (_tls.OFF, "host"):
+            own = tls.mode == "files"
+            wanted.append(
+                {
+                    "name": entry["name"],
+                    "domains": entry.get("domains", []),
+                    "acme": tls.mode == _tls.ACME,
+                    "certificate": _tls.text_of(tls.certificate, base) if own else None,
+                    "key": _tls.text_of(tls.key, base) if own else None,
+                }
+            )
+    return wanted
+
+
+def on_host(nginx_sites: object) -> list[dict[str, Any]]:
+    """Return the certificates that are to be judged on the proxy, as they are there already.
+
+    Raises what Ansible raises where a template cannot be filled in.
+    """
+    wanted = []
+    for entry in plain(entries(nginx_sites, "nginx_sites")):
+        tls = _tls.read(entry.get("tls"))
+        if entry.get("state") != "absent" and tls.mode == "host":
+            wanted.append(
+                {
+                    "label": f"{entry['name']}: tls",
+                    "certificate": tls.certificate,
+                    "key": tls.key,
+                    "domains": entry.get("domains", []),
+                }
+            )
+    return wanted

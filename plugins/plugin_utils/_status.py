@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +76,11 @@ def rows(results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "apps" in result:
             found += [{**app, "host": host} for app in result["apps"]]
         else:
-            found.append({"host": host, "app": None, "state": "unknown", "message": _excuse(result)})
+            found.append({"host": host, "app": None, "state": "unknown", "message": excuse(result)})
     return sorted(found, key=lambda row: (row["app"] is None, row["app"]))
 
 
-def _excuse(result: Mapping[str, Any]) -> str:
+def excuse(result: Mapping[str, Any]) -> str:
     """Say why a host gave no answer, in one line."""
     said = str(result.get("msg") or "").removeprefix("Task failed: ").partition("\n")[0]
     if said and not result.get("unreachable"):
@@ -90,8 +90,13 @@ def _excuse(result: Mapping[str, Any]) -> str:
 
 def table(found: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the rows as the lines of a table, its titles first."""
-    shown = [[column.title for column in COLUMNS]]
-    shown += [[_cell(column.show(row)) for column in COLUMNS] for row in found]
+    return lines_of(found, COLUMNS)
+
+
+def lines_of(found: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> list[str]:
+    """Return rows as the lines of a table with these columns, their titles first."""
+    shown = [[column.title for column in columns]]
+    shown += [[_cell(column.show(row)) for column in columns] for row in found]
     widths = [max(map(len, cells)) for cells in zip(*shown, strict=True)]
     lines = (GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in shown)
     return [line.rstrip() for line in lines]

@@ -19,7 +19,20 @@ SHOP = {
     "upstream": {"servers": ["unix:/run/webstack/shop/http.sock"], "keepalive": 16},
     "static": {"/static/": "/srv/shop/current/shop/static"},
 }
+FILES = {"certificate": "/etc/ssl/shop.pem", "key": "/etc/ssl/shop.key", "on_host": True}
 BLOG = {"name": "blog", "upstream": {"servers": ["10.0.0.11:8000", "10.0.0.12:8000"]}}
+# What the role knows of the host when it fills the templates in.
+NEW = {"http2_directive": True, "rotate_ticket_keys": True, "post_quantum": True}
+OLD = dict.fromkeys(NEW, False)
+FOUND = {
+    "ansible_managed": "Ansible managed",
+    "__nginx_can": NEW,
+    "__nginx_issued_sites": ["shop"],
+    "__nginx_leaving": {},
+    "__nginx_tls_port": "",
+    "__nginx_tls_sites": [],
+    "__nginx_waiting": [],
+}
 
 
 def render(name, **variables):
@@ -33,31 +46,40 @@ def render(name, **variables):
     environment.filters["comment"] = CoreFilters().filters()["comment"]
     environment.filters["webstack.python.nginx_quote"] = nginx_quote.quote
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-    return environment.get_template(name).render(
-        {**defaults, "ansible_managed": "Ansible managed", **variables}
-    )
+    return environment.get_template(name).render({**defaults, **FOUND, **variables})
 
 
 def resolve(*sites):
-    return _nginx.resolve(list(sites), {"max_body_size": "10m"})
+    return _nginx.resolve(list(sites), {"max_body_size": "10m", "tls": "off"})
 
 
 def site(entry=SHOP, **changes):
     return render("site.conf.j2", site=resolve({**entry, **changes})[0])
 
 
-def http(*sites):
-    return render("http.conf.j2", __nginx_present=resolve(*sites))
+def tls(mode, **variables):
+    """Return the site shop as it is served by TLS."""
+    return render("site.conf.j2", site=resolve({**SHOP, "tls": mode})[0], **variables)
+
+
+def http(*sites, **variables):
+    present = resolve(*sites)
+    by_tls = [entry for entry in present if entry["tls"]]
+    return render("http.conf.j2", __nginx_present=present, __nginx_tls_sites=by_tls, **variables)
 
 
 def read(text):
-    """Return {block: [directives]}; a block's name is its path, such as 'server > location /'."""
+    """Return {block: [directives]}; a block's name is its path, such as 'server > location /'.
+
+    A second server is 'server 2'.
+    """
     found, path = {}, []
     text = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
     for words, end in re.findall(r'((?:"(?:[^"\\]|\\.)*"|[^;{}"])*)([;{}])', text):
         directive = " ".join(words.split())
         if end == "{":
-            path.append(directive)
+            servers = sum(block.split(" >")[0] == block and block.startswith("server") for block in found)
+            path.append(f"server {servers + 1}" if directive == "server" and servers else directive)
             found.setdefault(" > ".join(path), [])
         elif end == "}":
             path.pop()
@@ -214,3 +236,87 @@ def test_static_files_keep_the_request_id():
     """A location with an add_header of its own would lose the server's."""
     assert "add_header X-Request-ID $request_id always" in read(render("include/server.conf.j2"))[""]
     assert "add_header" not in render("include/static.conf.j2")
+
+
+def test_tls_leads_plain_requests_to_https_but_for_the_challenge():
+    found = read(tls("acme", __nginx_tls_port=":8443"))
+    assert found["server > location /"] == ["return 308 https://$host:8443$request_uri"]
+    assert found["server > location ^~ /.well-known/acme-challenge/"][0] == "root /var/lib/webstack/acme"
+    assert found["server 2"][:3] == ["listen 443 ssl", "listen [::]:443 ssl", found["server"][2]]
+    assert "include /etc/nginx/webstack/include/tls.conf" in found["server 2"]
+    assert "server 2 > location ^~ /static/" in found
+
+
+def test_no_challenge_is_looked_for_without_acme():
+    assert "acme-challenge" not in tls("self_signed") + site()
+
+
+@pytest.mark.parametrize(("mode", "folder"), [("acme", "/etc/nginx/webstack/tls/shop"), (FILES, "/etc/ssl")])
+def test_certificates_are_named_where_they_are(mode, folder):
+    names = ("fullchain.pem", "privkey.pem") if mode == "acme" else ("shop.pem", "shop.key")
+    lines = read(tls(mode))["server 2"]
+    assert f"ssl_certificate {folder}/{names[0]}" in lines
+    assert f"ssl_certificate_key {folder}/{names[1]}" in lines
+
+
+def test_a_site_that_waits_for_its_first_certificate_goes_on_without_redirect():
+    found = read(tls("acme", __nginx_waiting=["shop"], __nginx_issued_sites=[]))
+    assert not [line for lines in found.values() for line in lines if line.startswith("return")]
+    assert "listen 443 ssl" in found["server"]
+    assert "listen 80" in found["server 2"]
+    assert "server 2 > location ^~ /.well-known/acme-challenge/" in found
+
+
+def test_a_site_that_leaves_tls_is_served_both_ways_at_first():
+    kept = {"certificate": "/etc/ssl/shop.pem", "key": "/etc/ssl/shop.key"}
+    found = read(render("site.conf.j2", site=resolve(SHOP)[0], __nginx_leaving={"shop": kept}))
+    assert "listen 80" in found["server"]
+    assert {"listen 443 ssl", "ssl_certificate /etc/ssl/shop.pem"} <= set(found["server 2"])
+    assert "Strict-Transport-Security" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("mode", "issued", "age", "expected"),
+    [
+        ("acme", ["shop"], 600, True),
+        ("acme", [], 600, False),
+        (FILES, [], 600, True),
+        ("self_signed", ["shop"], 600, False),
+        ("acme", ["shop"], 0, False),
+    ],
+    ids=["issued", "not issued yet", "files", "self-signed", "switched off"],
+)
+def test_browsers_are_bound_to_https_by_certificates_that_they_trust_alone(mode, issued, age, expected):
+    text = tls(mode, __nginx_issued_sites=issued, nginx_hsts_max_age=age)
+    assert (f'add_header Strict-Transport-Security "max-age={age}" always;' in text) is expected
+
+
+def test_subdomains_are_bound_to_https_where_the_user_says_so():
+    text = tls("acme", nginx_hsts_include_subdomains=True)
+    assert 'Strict-Transport-Security "max-age=63072000; includeSubDomains" always;' in text
+
+
+@pytest.mark.parametrize(("can", "words"), [(NEW, "ssl"), (OLD, "ssl http2")])
+def test_http2_is_switched_on_as_the_host_reads_it(can, words):
+    assert f"listen 443 {words};" in tls("acme", __nginx_can=can)
+    assert f"listen 443 {words} default_server;" in http({**SHOP, "tls": "acme"}, __nginx_can=can)
+    assert ("http2 on;" in render("include/tls.conf.j2", __nginx_can=can)) is (can is NEW)
+
+
+def test_a_handshake_for_a_name_that_no_site_has_is_rejected():
+    assert "ssl_reject_handshake on" in read(http({**SHOP, "tls": "acme"}))["server 2"]
+    assert "ssl_reject_handshake" not in http(SHOP) + http({**BLOG, "tls": "self_signed"})
+
+
+@pytest.mark.parametrize(
+    ("profile", "can", "protocols", "curves"),
+    [
+        ("intermediate", NEW, "TLSv1.2 TLSv1.3", "X25519MLKEM768:X25519:prime256v1:secp384r1"),
+        ("modern", OLD, "TLSv1.3", "X25519:prime256v1:secp384r1"),
+    ],
+)
+def test_profiles_say_what_the_host_can_do(profile, can, protocols, curves):
+    lines = read(render("include/tls.conf.j2", nginx_tls_profile=profile, __nginx_can=can))[""]
+    assert {f"ssl_protocols {protocols}", f"ssl_ecdh_curve {curves}"} <= set(lines)
+    assert [line for line in lines if line.startswith("ssl_ciphers")] == [] or profile == "intermediate"
+    assert ("ssl_session_tickets off" in lines) is (can is OLD)

@@ -33,9 +33,13 @@ class Server:
         self.failures = []  # for each reload or start: None or what to raise
         self.calls = []
         self.running = None  # the text of http.conf that was loaded last
+        self.since = 0.0
 
     def state(self):
         return self.now
+
+    def running_since(self):
+        return self.since
 
     def judge(self, nginx, logs):
         self.calls.append("judge")
@@ -377,3 +381,19 @@ def test_host_without_nginx_is_judged_in_check_mode_only_by_its_files(tmp_path):
 def test_host_without_nginx_is_refused(layout):
     with pytest.raises(_nginx_transaction.Refused, match="nginx is not installed"):
         run(Server(layout, installed=False))
+
+
+def test_a_certificate_that_was_renewed_behind_its_link_is_taken_up(server, tmp_path):
+    chain = tmp_path / "shop/fullchain.pem"
+    chain.parent.mkdir()
+    chain.write_text("renewed")
+    links = {"tls/shop": str(chain.parent)}
+    server.since = chain.stat().st_mtime + 1
+    run(server, links=links)
+    server.calls.clear()
+    assert not run(server, links=links).changed
+    server.since = chain.stat().st_mtime - 10
+    outcome = run(server, links=links)
+    assert outcome.changed
+    assert outcome.repaired == ["nginx had not taken up a certificate that was renewed"]
+    assert server.calls == ["judge", "reload"]

@@ -280,3 +280,50 @@ def test_differences_name_each_file(layout):
 def test_differences_name_the_default_site(layout):
     found = [diff["before_header"] for diff in tree.differences(layout, tree.look(layout), WANTED)]
     assert str(layout.default_site) in found
+
+
+LINKED = tree.Wanted(FILES, links={"tls/shop": "/var/lib/webstack/tls/shop/0123"})
+
+
+def test_links_are_part_of_the_tree(layout):
+    commit(layout, LINKED)
+    live = tree.look(layout)
+    assert live.links == LINKED.links
+    assert not live.differs(LINKED)
+    assert live.differs(WANTED)
+    assert LINKED.digest != WANTED.digest
+    assert os.readlink(layout.link / "tls/shop") == "/var/lib/webstack/tls/shop/0123"
+
+
+def test_another_target_is_another_tree_and_shown_as_one(layout):
+    commit(layout, LINKED)
+    other = tree.Wanted(FILES, links={"tls/shop": "/etc/letsencrypt/live/webstack-shop"})
+    live = tree.look(layout)
+    (difference,) = tree.differences(layout, live, other)
+    assert difference["before"] == "-> /var/lib/webstack/tls/shop/0123\n"
+    assert difference["after"] == "-> /etc/letsencrypt/live/webstack-shop\n"
+    commit(layout, other)
+    assert tree.look(layout).links == other.links
+    tree.restore(layout, live)
+    assert tree.look(layout).links == LINKED.links
+
+
+def test_a_link_that_somebody_led_elsewhere_is_named(layout):
+    commit(layout, LINKED)
+    (layout.link / "tls/shop").unlink()
+    (layout.link / "tls/shop").symlink_to("/tmp")
+    live = tree.look(layout)
+    assert live.changed_by_hand(LINKED) == ["tls/shop"]
+    assert live.differs(LINKED)
+
+
+def test_a_file_in_the_place_of_a_link_is_named(layout):
+    commit(layout, LINKED)
+    (layout.link / "tls/shop").unlink()
+    (layout.link / "tls/shop").write_text("")
+    assert tree.look(layout).changed_by_hand(LINKED) == ["tls/shop"]
+
+
+def test_links_are_staged(layout, tmp_path):
+    staged = tree.stage(layout, LINKED, tmp_path / "scratch")
+    assert os.readlink(staged / "webstack/tls/shop") == "/var/lib/webstack/tls/shop/0123"

@@ -85,7 +85,7 @@ MISTAKES = [
     (
         shop(nginx={True: "x"}),
         "nginx.True: unknown key",
-        "the known ones are domains, static, max_body_size, extra",
+        "the known ones are domains, static, max_body_size, tls, extra",
     ),
     (shop(app=None), "app: is missing", APP_REMEDY),
     (shop(source=None), "source: is missing", SOURCE_REMEDY),

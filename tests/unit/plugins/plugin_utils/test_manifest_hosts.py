@@ -225,3 +225,19 @@ def test_ports_of_nginx_are_taken_where_a_host_is_its_own_proxy():
     assert judge("0.0.0.0:8080", nginx_listen=["192.0.2.1:8080"]) == [taken.format(8080)]
     assert judge("127.0.0.1:8080", nginx_listen=["192.0.2.1:8080"]) == []
     assert judge("unix") == []
+
+
+def test_how_the_proxies_serve_what_says_nothing_of_tls_is_judged_on_the_app_host():
+    hostvars = {"app1": {"python_apps": [shop(nginx={})]}, "proxy": {"nginx_tls": "acme"}}
+    assert findings(hostvars, "app1") == [
+        "python_apps[0] (shop): nginx.tls: acme needs names to ask a certificate for; write the app's domains"
+    ]
+
+
+def test_certificates_are_left_to_runs_that_use_them():
+    hostvars = {"app1": {"python_apps": [shop(nginx={"tls": "acme"})]}, "proxy": {}}
+    assert findings(hostvars, "app1") != []
+    own = hostvars["app1"]["python_apps"]
+    assert (
+        _manifest.manifest_findings(hostvars, "app1", ["app1"], ["proxy"], own, "/", certificates=False) == []
+    )

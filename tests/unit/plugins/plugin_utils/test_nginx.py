@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 
-DEFAULTS = {"max_body_size": "10m"}
+DEFAULTS = {"max_body_size": "10m", "tls": "off"}
 ALONE = {"name": "shop", "upstream": {"servers": ["10.0.0.1:8000"]}}
 
 
@@ -120,6 +120,7 @@ def test_defaults_fill_what_an_entry_leaves_out():
             "upstream": {"name": "webstack_shop", "servers": ["10.0.0.1:8000"], "keepalive": 0},
             "static": [],
             "max_body_size": "10m",
+            "tls": None,
             "extra": "",
             "state": "present",
         }
@@ -180,13 +181,13 @@ def test_sites_must_not_share_what_is_theirs_alone():
 
 
 def test_host_wide_defaults_are_judged_by_the_names_of_their_variables():
-    assert _nginx.findings([ALONE], {"max_body_size": "10"}) == [
+    assert _nginx.findings([ALONE], {"nginx_client_max_body_size": "10"}) == [
         "nginx_client_max_body_size: '10' is not a size; write a size with its unit, such as 10m, or \"0\" "
         "for no bound"
     ]
 
 
 def test_the_role_judges_where_nginx_listens():
-    (finding,) = _nginx.findings([ALONE], DEFAULTS, "80")
+    (finding,) = _nginx.findings([ALONE], {"nginx_listen": "80"})
     assert finding.startswith("nginx_listen: must be a list, not text; write a list of ports")
-    assert _nginx.findings([ALONE], DEFAULTS, ["80"]) == []
+    assert _nginx.findings([ALONE], {"nginx_listen": ["80"]}) == []
