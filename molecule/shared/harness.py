@@ -218,15 +218,25 @@ class Host:
         return found[1]
 
     @contextlib.contextmanager
-    def load(self, host: str = "alpha.test", path: str = "/", body: str = "") -> Iterator[list[Load]]:
+    def load(
+        self,
+        host: str = "alpha.test",
+        path: str = "/",
+        body: str = "",
+        *,
+        scheme: str = "http",
+        where: str = "127.0.0.1",
+        options: str = "",
+    ) -> Iterator[list[Load]]:
         """Send requests at a fixed rate from within the host while the block runs.
 
-        body: what makes them POSTs. The list has the count when the block has ended. The load ends
-        by itself after RUN_SECONDS.
+        body: what makes them POSTs. where: the address that is asked. options: further ones of hey. The
+        list has the count when the block has ended. The load ends by itself after RUN_SECONDS.
         """
         # 4 connections of 50 requests a second: enough to count, and room for the run itself.
         method = f"-m POST -d {body}" if body else ""
-        command = f"exec hey -z {RUN_SECONDS}s -c 4 -q 50 -t 10 {method} -host {host} http://127.0.0.1{path}"
+        url = f"{scheme}://{where}{path}"
+        command = f"exec hey -z {RUN_SECONDS}s -c 4 -q 50 -t 10 {method} {options} -host {host} {url}"
         process = subprocess.Popen(
             ["docker", "exec", self.name, "sh", "-c", command],
             stdout=subprocess.PIPE,

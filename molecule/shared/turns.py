@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-import harness
 import pytest
 
 WIDE = bool(os.environ.get("WIDE"))
@@ -14,15 +13,21 @@ WIDE = bool(os.environ.get("WIDE"))
 def take_turns(
     config: pytest.Config, items: list[pytest.Item], part: Callable[[pytest.Item], object]
 ) -> None:
-    """Leave each test to one host. part: what of the tests goes to the same host."""
+    """Leave each test to one host. part: what of the tests goes to the same host; None to all of them."""
     if WIDE:
         return
-    hosts = harness.host_names()
+    hosts = sorted({host for item in items if (host := _host_of(item))})
     parts: dict[object, int] = {}
     others = []
     for item in items:
-        turn = parts.setdefault(part(item), len(parts))
-        if hosts[turn % len(hosts)] != item.callspec.params["host"]:
+        key = part(item) if _host_of(item) else None
+        if key is not None and hosts[parts.setdefault(key, len(parts)) % len(hosts)] != _host_of(item):
             others.append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
+
+
+def _host_of(item: pytest.Item) -> str | None:
+    """Return the host that a test is for; None where it needs none."""
+    call = getattr(item, "callspec", None)
+    return call.params.get("host") if call else None
