@@ -224,6 +224,7 @@ def _parts(python_apps: object, keys: Sequence[str]) -> object:
 
 def _front_comparisons(inventory: Inventory) -> list[Any]:
     comparisons = [same_domains("nginx.domains"), _same_sections, _own_addresses]
+    comparisons += _nginx.site_comparisons("nginx.")
     if inventory.proxy_hosts:
         comparisons.append(one_catch_all("nginx.domains"))
     return comparisons

@@ -9,7 +9,17 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypedDict
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _acme, _nginx_text, _rules, _tls
+from ansible_collections.webstack.python.plugins.plugin_utils import (
+    _acme,
+    _nginx_text,
+    _rules,
+    _site_cache,
+    _site_limits,
+    _site_pages,
+    _site_place,
+    _site_record,
+    _tls,
+)
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
     entries,
     plain,
@@ -31,6 +41,15 @@ LISTEN = ("80", "[::]:80")  # the default of nginx_listen
 LISTEN_TLS = ("443", "[::]:443")  # the default of nginx_listen_tls
 # In nginx's tree: links to the certificates of a site, whatever they are at the time.
 CERTIFICATES = "/etc/nginx/webstack/tls"
+# What a site can do beyond passing requests on, each with its part of site.conf.j2.
+FEATURES = {
+    "limits": _site_limits,
+    "cache": _site_cache,
+    "pages": _site_pages,
+    "place": _site_place,
+    "record": _site_record,
+}
+SITE_KEYS = ("max_body_size", "tls", "extra", *(key for part in FEATURES.values() for key in part.KEYS))
 WILDCARDS = ("0.0.0.0", "[::]")
 KEEPALIVE = {"gthread": 16, "sync": 0, "gevent": 16, "asgi": 16}
 
@@ -45,7 +64,13 @@ def site_rules(prefix: str = "") -> dict[str, Rule]:
         ),
         f"{prefix}tls": _tls.rule(),
         f"{prefix}extra": Rule("write nginx directives as text", _nginx_text.problems, secret=True),
+        **{path: rule for part in FEATURES.values() for path, rule in part.rules(prefix).items()},
     }
+
+
+def site_comparisons(prefix: str = "") -> list[Between]:
+    """Return what sites are held against each other by, and several keys of one."""
+    return [comparison for part in FEATURES.values() for comparison in part.between(prefix)]
 
 
 SCHEMA = Schema(
@@ -68,6 +93,7 @@ VARIABLE_RULES = {
     "nginx_listen_tls": Rule(_rules.USE_NGINX_LISTEN, _rules.nginx_listen),
     "nginx_hsts_max_age": Rule("write whole seconds from 0", _rules.between(0)),
     **_acme.VARIABLE_RULES,
+    **{name: rule for part in FEATURES.values() for name, rule in part.VARIABLE_RULES.items()},
     **{
         f"nginx_proxy_{name}_timeout": Rule(
             _rules.USE_NGINX_TIME, _rules.matches(_rules.NGINX_TIME, "is not a time", _rules.USE_NGINX_TIME)
@@ -112,6 +138,11 @@ class NginxSite(TypedDict):
     max_body_size: str
     tls: Certificate | None
     extra: str
+    limits: dict[str, Any]
+    cache: dict[str, Any]
+    pages: dict[str, Any]
+    place: dict[str, Any]
+    record: dict[str, Any]
     state: Literal["present", "absent"]
 
 
@@ -126,6 +157,7 @@ def findings(
     values = {name: plain_or_unreadable(value) for name, value in (variables or {}).items()}
     reported, checked = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
     reported += compare(checked, same_names, same_domains("domains"), one_catch_all("domains"))
+    reported += compare(checked, *site_comparisons())
     reported += compare(checked, tls_findings("", base, values.get("nginx_tls")))
     return [
         *check_variables(values, SCHEMA.role, VARIABLE_RULES),
@@ -202,7 +234,7 @@ def _site(
     if nginx.get("static"):
         root = f"/srv/{name}/current"
         site["static"] = {prefix: f"{root}/{folder}" for prefix, folder in nginx["static"].items()}
-    site.update({key: nginx[key] for key in ("max_body_size", "tls", "extra") if key in nginx})
+    site.update({key: nginx[key] for key in SITE_KEYS if key in nginx})
     return site
 
 
@@ -258,6 +290,11 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite
         max_body_size=entry.get("max_body_size", defaults["max_body_size"]),
         tls=_certificate(entry["name"], _tls.read(entry.get("tls", defaults["tls"]))),
         extra=entry.get("extra", ""),
+        limits=_site_limits.resolve(entry, defaults),
+        cache=_site_cache.resolve(entry, defaults),
+        pages=_site_pages.resolve(entry, defaults),
+        place=_site_place.resolve(entry, defaults),
+        record=_site_record.resolve(entry, defaults),
         state=entry.get("state", "present"),
     )
 

