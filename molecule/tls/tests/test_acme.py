@@ -174,7 +174,7 @@ def test_an_app_that_is_renamed_keeps_the_certificate_until_it_has_its_own(front
     front.host.deploy(apps, **authority.variables()).succeeded()
     assert authority.shown(front.host, "alpha.test") != before
     assert '"text": "one"' in authority.visit(front.host, "alpha.test")
-    assert front.host.sh(LEFT).split() == ["webstack-beta.conf", "webstack-beta", "webstack-beta"]
+    assert front.host.sh(LEFT).split() == ["webstack-beta", "webstack-beta", "webstack-beta.conf"]
     apps = [front.entry("acme", BOTH), {"name": "beta", "state": "absent"}]
     front.host.deploy(apps, **authority.variables()).succeeded()
 
