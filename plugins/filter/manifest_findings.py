@@ -103,7 +103,9 @@ def manifest_findings(
     names = [name for name in hostvars[host] if name in _host_variables.NAMES and name in context]
     variables = {name: attempt(functools.partial(context.__getitem__, name)) for name in names}
     return [
-        *_host_variables.findings(variables, host, runs_apps=host in app_hosts, is_proxy=host in proxy_hosts),
+        *_host_variables.findings(
+            variables, host, runs_apps=host in app_hosts, is_proxy=host in proxy_hosts, base=base
+        ),
         *_manifest.manifest_findings(
             hostvars, host, app_hosts, proxy_hosts, own, base, certificates=certificates
         ),

@@ -23,6 +23,7 @@ from pathlib import Path
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
 from ansible_collections.webstack.python.plugins.module_utils._certificates import (
     CHAIN,
+    Store,
     has_ended,
     is_complete,
     names_of,
@@ -128,7 +129,7 @@ class Certbot:
     @property
     def webroot(self) -> Path:
         """Where certbot puts the answers that an authority asks nginx for."""
-        return self.state / "acme"
+        return Store(self.base).webroot
 
     @property
     def root(self) -> Path:
@@ -175,6 +176,10 @@ class Certbot:
         live = self._live(site)
         return names_of(live / CHAIN) if is_complete(live) and not has_ended(live / CHAIN) else set()
 
+    def names(self, site: str) -> set[str]:
+        """Return the names that a site's certificate is for."""
+        return names_of(self._live(site) / CHAIN)
+
     def _settings(self, site: str) -> dict[str, str]:
         """Return whom a certificate was asked of, and for which key; nothing where a run was killed."""
         return dict(SETTING.findall(self._text(site)))
@@ -183,10 +188,10 @@ class Certbot:
         return read_text(self._renewal(site)) or ""
 
     def _renewal(self, site: str) -> Path:
-        return self.folder / "renewal" / f"{PREFIX}{site}.conf"
+        return Store(self.base).renewal(site)
 
     def _live(self, site: str) -> Path:
-        return self.folder / "live" / f"{PREFIX}{site}"
+        return Store(self.base).issued(site)
 
     def others(self) -> Iterator[str]:
         """Say what on the host is not as Debian's certbot needs it to serve the collection too."""

@@ -5,15 +5,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.webstack.python.plugins.module_utils._certificates import covers, has_ended, names_of
+from ansible_collections.webstack.python.plugins.module_utils._systemd import run
 
 PATH = "/usr/bin:/usr/sbin"
+ISSUER = re.compile(r"^ +Issuer: (.*)$", re.MULTILINE)
+SUBJECT = re.compile(r"^ +Subject: (.*)$", re.MULTILINE)
+BEGINS = re.compile(r"^notBefore=(.*)$", re.MULTILINE)
 USE_PEM = "write it in PEM, with the server's own certificate first"
 
 
@@ -41,6 +47,11 @@ class Files:
                 yield part, f"there is no file {path} on this host; put it there, or name another"
         if self.key.is_file() and os.stat(self.key).st_mode & 0o044:
             yield "key", f"{self.key} can be read by others than its owner; take that right away (chmod 600)"
+        if self.key.is_file() and os.stat(self.key).st_uid != os.geteuid():
+            yield (
+                "key",
+                f"{self.key} does not belong to root, who alone may read it; change that (chown root)",
+            )
 
     def _wrong(self) -> Iterator[tuple[str, str]]:
         if problem := self._pair():
@@ -51,6 +62,12 @@ class Files:
             return
         if has_ended(self.certificate):
             yield "certificate", f"{self.certificate} has ended; renew it"
+        said = run("openssl", "x509", "-in", str(self.certificate), "-noout", "-startdate", "-purpose").output
+        if (begins := BEGINS.search(said)) and ssl.cert_time_to_seconds(begins[1]) > time.time():
+            yield "certificate", f"{self.certificate} is not valid yet; take another until then"
+        if "SSL server : No" in said:
+            yield "certificate", f"{self.certificate} is not for servers; have one issued for TLS servers"
+        yield from (("certificate", f"{self.certificate}: {problem}") for problem in self._chain())
         names = names_of(self.certificate)
         uncovered = [domain for domain in self.domains if not covers(names, domain)]
         if uncovered:
@@ -60,6 +77,14 @@ class Files:
                 "certificate",
                 f"{self.certificate} {found}, not for {lacking}; have one issued for all domains",
             )
+
+    def _chain(self) -> Iterator[str]:
+        """Hold each certificate against the one after it."""
+        said = run("openssl", "storeutl", "-certs", "-noout", "-text", str(self.certificate)).output
+        issuers, subjects = ISSUER.findall(said), SUBJECT.findall(said)
+        for number, (issuer, subject) in enumerate(zip(issuers, subjects[1:], strict=False), 1):
+            if issuer != subject:
+                yield f"its certificate {number + 1} did not issue certificate {number}; {USE_PEM}"
 
     def _pair(self) -> tuple[str, str] | None:
         """Let OpenSSL load both, as nginx will."""

@@ -12,13 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
-from ansible_collections.webstack.python.plugins.module_utils._certbot import PREFIX, RENEWAL
-from ansible_collections.webstack.python.plugins.module_utils._certificates import NAME, Store, was_renewed
+from ansible_collections.webstack.python.plugins.module_utils._certbot import PREFIX, RENEWAL, TIMER
+from ansible_collections.webstack.python.plugins.module_utils._certificates import (
+    NAME,
+    Store,
+    covers,
+    was_renewed,
+)
 from ansible_collections.webstack.python.plugins.module_utils._systemd import run
 
 SITES = Path("etc/nginx/webstack/sites")
 SHOWN = re.compile(r"^\s*ssl_(certificate|certificate_key)\s+\"?([^\s;\"]+)\"?;", re.MULTILINE)
 CHALLENGE = "/.well-known/acme-challenge/"
+SERVER_NAME = re.compile(r"^\s*server_name ([^;]+);", re.MULTILINE)
 OURS = "include /etc/nginx/webstack/include/tls.conf;"  # others may be in the raw directives of a site
 REDIRECT = "return 308 https://"
 LINE = re.compile(r"^(issuer|notBefore|notAfter)=(.*)$", re.MULTILINE)
@@ -31,6 +37,7 @@ class Shown:
 
     kind: acme, self_signed, stand-in (until an authority has issued one) or files. begins, ends: in UTC,
     as ISO 8601. trouble: why nothing is known of it, or why visitors do not get it or the next one.
+    lacking: the site's names that it is not for.
     """
 
     site: str
@@ -40,6 +47,7 @@ class Shown:
     begins: str = ""
     ends: str = ""
     trouble: str = ""
+    lacking: tuple[str, ...] = ()
 
 
 def shown(root: Path = Path("/"), since: float = 0) -> list[Shown]:
@@ -52,16 +60,28 @@ def shown(root: Path = Path("/"), since: float = 0) -> list[Shown]:
     for site, files, text in _sites(root):
         path = root / files["certificate"].lstrip("/")
         certificate = _shown(store, site, path, CHALLENGE in text)
+        served = [name for name in _server_names(text) if not covers(certificate.names, name)]
         trouble = certificate.trouble or _unread(path, since)
         if certificate.kind == "acme":
-            trouble = trouble or _failed_renewals()
-        result.append(replace(certificate, trouble=trouble))
+            trouble = trouble or _renewals()
+        result.append(
+            replace(certificate, trouble=trouble, lacking=tuple(served if certificate.ends else ()))
+        )
     return result
 
 
-def _failed_renewals() -> str:
-    failed = _systemd.show(RENEWAL, "Result")["Result"] not in ("", "success")
-    return f"renewals on this host failed: journalctl -u {RENEWAL}" if failed else ""
+def _renewals() -> str:
+    if _systemd.show(RENEWAL, "Result")["Result"] not in ("", "success"):
+        return f"renewals on this host failed: journalctl -u {RENEWAL}"
+    if _systemd.show(TIMER, "ActiveState")["ActiveState"] != "active":
+        return f"nothing renews on this host: {TIMER} does not run; run site.yml again"
+    return ""
+
+
+def _server_names(text: str) -> Iterator[str]:
+    """Yield the host names of a site's configuration, none where it answers every name."""
+    found = SERVER_NAME.search(text)
+    yield from (name.strip('"') for name in found[1].split() if name != "_") if found else ()
 
 
 def _unread(path: Path, since: float) -> str:
@@ -100,10 +120,10 @@ def _kind(store: Store, path: Path, asked: bool) -> str:
     folder = path.parent.resolve()
     if folder.name.startswith(PREFIX):
         return "acme"
+    if asked:
+        return "stand-in"
     made = store.own.resolve() in folder.parents and "-" in folder.name
-    if not made:
-        return "files"
-    return "stand-in" if asked else "self_signed"
+    return "self_signed" if made else "files"
 
 
 def _shown(store: Store, site: str, path: Path, asked: bool) -> Shown:

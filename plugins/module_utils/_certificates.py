@@ -24,14 +24,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.module_utils._files import write_text
+from ansible_collections.webstack.python.plugins.module_utils._files import read_text, write_text
 from ansible_collections.webstack.python.plugins.module_utils._systemd import run
 
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
 DAYS = 825  # the most that Apple's clients take of a certificate that no public authority has issued
 RENEW_DAYS = 60  # a run replaces one that has less before it
 DAY = 86400  # seconds
-CLOCK = 2  # seconds that the kernel's clock of processes may be off
+CLOCK = 0.05  # seconds that the start of a process may be off
 OPENSSL = """\
 [req]
 distinguished_name = subject
@@ -89,10 +89,26 @@ class Store:
         """Return where certbot keeps a site's certificate up to date."""
         return self.root / "etc/letsencrypt/live" / f"webstack-{site}"
 
+    def renewal(self, site: str) -> Path:
+        """Return the file by which certbot renews it."""
+        return self.root / "etc/letsencrypt/renewal" / f"webstack-{site}.conf"
+
+    @property
+    def webroot(self) -> Path:
+        """Where certbot puts the answers that an authority asks nginx for."""
+        return self.root / "var/lib/webstack/acme"
+
     def sites(self) -> list[str]:
         """Return the sites that an authority has issued a certificate for."""
-        found = self.issued("").parent.glob(f"{self.issued('').name}*")
-        return sorted(path.name.removeprefix(self.issued("").name) for path in found if is_complete(path))
+        found = (
+            path.name.removeprefix(self.issued("").name) for path in self.issued("").parent.glob("webstack-*")
+        )
+        return sorted(site for site in found if self.is_renewed(site))
+
+    def is_renewed(self, site: str) -> bool:
+        """Tell whether a site's certificate is there, and is neither a killed run's nor somebody else's."""
+        settings = read_text(self.renewal(site)) or ""
+        return str(self.webroot) in settings and is_complete(self.issued(site))
 
     def find(self, request: Request) -> Path | None:
         """Return the folder that nginx is to use for a site, None where it is still to be made."""
@@ -107,7 +123,7 @@ class Store:
 
     def has_issued(self, request: Request) -> bool:
         """Tell whether an authority is to be asked, and has answered."""
-        return request.acme and is_complete(self.issued(request.name))
+        return request.acme and self.is_renewed(request.name)
 
     def make(self, request: Request) -> Path:
         """Put a site's certificate and key down, return their folder. Raises CertificateError, OSError."""
@@ -206,6 +222,18 @@ def _sign(folder: Path, names: Sequence[str]) -> None:
         raise CertificateError(f"openssl cannot make a self-signed certificate: {done.output.strip()}")
 
 
+def _shown(request: Request, files: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the files that a site's visitors were shown, under this name of the site or another one."""
+    if request.name in files:
+        return files[request.name]
+    for own in files.values():
+        path = Path(own["certificate"])
+        names = names_of(path)
+        if all(covers(names, domain) for domain in request.domains) and not has_ended(path):
+            return own
+    return None
+
+
 @dataclass(frozen=True)
 class Certificates:
     """The certificates that nginx's tree is to link to. live: the links that it has now."""
@@ -225,22 +253,26 @@ class Certificates:
 
     def _find(self, request: Request) -> Path | None:
         """Return a site's folder. Until an authority has answered, visitors get what they had."""
-        live = self.live.get(f"tls/{request.name}")
-        if request.acme and not self.store.has_issued(request) and live and is_complete(Path(live)):
-            return Path(live)
+        live = Path(self.live.get(f"tls/{request.name}", "/"))
+        if self._waits(request) and is_complete(live) and live != self.store.issued(request.name):
+            return live
         return self.store.find(request)
 
-    def adopted(self, files: Mapping[str, Mapping[str, Any]]) -> Certificates:
-        """Return the same, where a site that had files of the host keeps a copy until an authority answers.
+    def _waits(self, request: Request) -> bool:
+        return request.acme and not self.store.has_issued(request)
 
-        files: those of nginx's sites, as by_tls returns them. Raises CertificateError, OSError.
+    def adopted(self, files: Mapping[str, Mapping[str, Any]]) -> Certificates:
+        """Return the same, where a site keeps a copy of what its visitors had until an authority answers.
+
+        They had files of the host, a certificate that certbot does not renew any more, or one of a site
+        that had the same names. files: those of nginx's sites, as by_tls returns them. Raises
+        CertificateError, OSError.
         """
         live = dict(self.live)
         for request in self.requests:
             link = f"tls/{request.name}"
-            waits = request.acme and not self.store.has_issued(request)
-            if waits and link not in live and request.name in files:
-                own = files[request.name]
+            lost = live.get(link) in (None, str(self.store.issued(request.name)))
+            if self._waits(request) and lost and (own := _shown(request, files)):
                 texts = [Path(own[part]).read_text(encoding="utf-8") for part in ("certificate", "key")]
                 copy = replace(request, acme=False, certificate=texts[0], key=texts[1])
                 live[link] = str(self.store.find(copy) or self.store.make(copy))

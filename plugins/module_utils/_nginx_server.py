@@ -173,10 +173,9 @@ def _master() -> int:
     return int(_systemd.show(UNIT, "MainPID")["MainPID"] or 0)
 
 
-def _boot(proc: Path = Path("/proc")) -> int:
-    """Return when the host was started, in seconds since the epoch."""
-    found = re.search(r"^btime (\d+)$", (proc / "stat").read_text(encoding="ascii"), re.MULTILINE)
-    return int(found[1]) if found else 0
+def _boot() -> float:
+    """Return when the host was started, in seconds since the epoch; /proc/stat says it in whole ones."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _accepting() -> set[Worker]:

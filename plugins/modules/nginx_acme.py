@@ -167,9 +167,13 @@ def apply(certbot: Certbot, wanted: list[Wanted], authority: Authority) -> dict[
     if wanting and not problems:
         # What was there until now is renewed no more.
         around = certbot.set_up(authority, forget=True) or around
-    removed = certbot.unwanted(wanted)
-    problems += [text for site in removed for text in forget(certbot, site)]
-    if not wanted:
+    # A site that goes by another name keeps the certificate that it had until it has its own.
+    lacking = {name for item in wanting if answers[item.site][1] for name in item.names}
+    unwanted = [site for site in certbot.unwanted(wanted) if not certbot.names(site) & lacking]
+    left = {site: forget(certbot, site) for site in unwanted}
+    removed = [site for site, said in left.items() if not said]
+    problems += [text for said in left.values() for text in said]
+    if not wanted and not certbot.lineages():
         around = certbot.tear_down()
     return {
         "changed": bool(issued or removed or around),

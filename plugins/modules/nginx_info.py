@@ -83,7 +83,7 @@ openssl:
   returned: success
   sample: 3.5.4
 acme:
-  description: Whether M(webstack.python.nginx_acme) has been here.
+  description: Whether there is something of M(webstack.python.nginx_acme).
   type: bool
   returned: success
 certificates:
@@ -91,7 +91,7 @@ certificates:
     - What each site of the collection is to show in the handshake.
     - C(kind) is V(acme), V(self_signed), V(files), or V(stand-in) until an authority has issued one.
       C(begins) and C(ends) are in UTC. C(trouble) says why nothing is known of it, that nginx does
-      not show it yet, or that the last renewal failed.
+      not show it yet, or that the last renewal failed. C(lacking) has the site's names that it is not for.
   type: list
   elements: dict
   returned: when asked for
@@ -99,6 +99,7 @@ certificates:
     - site: shop
       kind: acme
       names: [shop.example.com]
+      lacking: []
       issuer: C = US, O = Let's Encrypt, CN = E7
       begins: "2026-11-01T08:12:40+00:00"
       ends: "2027-01-30T08:12:39+00:00"
@@ -182,7 +183,7 @@ def main() -> None:
     module.exit_json(
         nginx=found[1] if found else "",
         openssl=built[0] if built else "",
-        acme=Certbot().hook.exists(),
+        acme=Certbot().hook.exists() or bool(Certbot().lineages()),
         by_tls=by_tls(),
         issued=Store().sites(),
         **(

@@ -45,6 +45,8 @@ def _notes(shown: Mapping[str, Any], now: datetime.datetime) -> Iterator[str]:
         yield "the authority has issued none yet"
     if not shown["ends"]:
         return
+    if shown["lacking"]:
+        yield f"is not for {' '.join(shown['lacking'])}"
     begins, ends = (datetime.datetime.fromisoformat(shown[key]) for key in ("begins", "ends"))
     if ends <= now:
         yield "has ended"

@@ -17,12 +17,14 @@ from ansible_collections.webstack.python.plugins.plugin_utils._spec import Findi
 class Role:
     """A role's variables: the rules of single ones and of all together, and what judges lists of entries.
 
-    What judges a list gets all of the variables, too.
+    What judges a list gets all of the variables, too, and the folder where relative paths start.
     """
 
     name: str
     rules: Mapping[str, Rule]
-    lists: Mapping[str, Callable[[object, Mapping[str, object]], list[str]]] = field(default_factory=dict)
+    lists: Mapping[str, Callable[[object, Mapping[str, object], str], list[str]]] = field(
+        default_factory=dict
+    )
     together: Callable[[Mapping[str, object]], Iterable[Finding]] = lambda _values: ()
 
 
@@ -42,12 +44,16 @@ APP_ROLES = (
         },
         together=_index.credentials,
     ),
-    Role("gunicorn", _gunicorn.VARIABLE_RULES, {"gunicorn_apps": _gunicorn.list_findings}),
+    Role(
+        "gunicorn",
+        _gunicorn.VARIABLE_RULES,
+        {"gunicorn_apps": lambda apps, values, _base: _gunicorn.list_findings(apps, values)},
+    ),
 )
 PROXY_ROLE = Role(
     "nginx",
     _nginx.VARIABLE_RULES,
-    {"nginx_sites": lambda sites, _: _nginx.findings(sites)},
+    {"nginx_sites": _nginx.list_findings},
     together=_nginx.together,
 )
 NAMES = frozenset(
@@ -55,19 +61,22 @@ NAMES = frozenset(
 )
 
 
-def findings(variables: Mapping[str, object], host: str, *, runs_apps: bool, is_proxy: bool) -> list[str]:
+def findings(
+    variables: Mapping[str, object], host: str, *, runs_apps: bool, is_proxy: bool, base: str = "/"
+) -> list[str]:
     """Return all that is wrong with the variables of the roles that a host gets.
 
     variables: those among NAMES that are set for the host. One whose template needs a role's
-    default is passed over: only the role itself can fill it in, and judges it then.
+    default is passed over: only the role itself can fill it in, and judges it then. base: the folder on
+    the controller where relative paths start.
     """
     values = {name: plain_or_unreadable(value) for name, value in variables.items()}
     readable = {name: value for name, value in values.items() if not _needs_default(value)}
     roles = (*(APP_ROLES if runs_apps else ()), *((PROXY_ROLE,) if is_proxy else ()))
-    return [finding for role in roles for finding in _of_role(role, readable, host)]
+    return [finding for role in roles for finding in _of_role(role, readable, host, base)]
 
 
-def _of_role(role: Role, values: Mapping[str, object], host: str) -> Iterator[str]:
+def _of_role(role: Role, values: Mapping[str, object], host: str, base: str) -> Iterator[str]:
     options = documented(role.name)
     single = {
         name: value
@@ -78,7 +87,7 @@ def _of_role(role: Role, values: Mapping[str, object], host: str) -> Iterator[st
     yield from map(str, role.together(single))
     for name, judge in role.lists.items():
         if name in values:
-            yield from judge(values[name], values)
+            yield from judge(values[name], values, base)
 
 
 def _needs_default(value: object) -> bool:

@@ -152,6 +152,7 @@ def manifest_findings(
         reported += _on_proxy(host, inventory)
     if host in proxy_hosts:
         reported += _lost_apps(python_apps, host, inventory)
+        reported += _default_ports(host, inventory)
     return [str(item) for item in reported]
 
 
@@ -320,6 +321,19 @@ def _lost_apps(python_apps: object, host: str, inventory: Inventory) -> Iterator
         if isinstance(chosen, list) and not any(serving.get(app_host) for app_host in chosen):
             problem = f"names no host with apps, {apps}; remove it from the inventory"
             yield Reported("nginx_app_hosts", Finding("", problem))
+
+
+def _default_ports(host: str, inventory: Inventory) -> Iterator[Reported]:
+    """A host's own nginx_listen may have the port that TLS is to have where nobody says so."""
+    variables = inventory.hostvars[host]
+    if "nginx_listen" not in variables or "nginx_listen_tls" in variables:
+        return
+    default = read(variables, "nginx_tls") if "nginx_tls" in variables else None
+    entries = [entry for each in inventory.app_hosts_of(host) for entry in _front_entries(inventory, each)[1]]
+    if any(entry.present and _nginx.is_by_tls(entry.get("nginx.tls", default)) for entry in entries):
+        values = {"nginx_listen": plain_or_unreadable(variables["nginx_listen"])}
+        for finding in _nginx.ports(values):
+            yield Reported("nginx_listen_tls", Finding("", finding.problem))
 
 
 def _present(inventory: Inventory, app_host: str) -> list[str]:

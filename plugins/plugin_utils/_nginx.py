@@ -157,23 +157,43 @@ def findings(
     values = {name: plain_or_unreadable(value) for name, value in (variables or {}).items()}
     reported, checked = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
     reported += compare(checked, same_names, same_domains("domains"), one_catch_all("domains"))
+    default = values.get("nginx_tls")
     reported += compare(checked, *site_comparisons())
-    reported += compare(checked, tls_findings("", base, values.get("nginx_tls")))
+    reported += compare(checked, tls_findings("", base, default))
+    serves = any(entry.present and is_by_tls(entry.get("tls", default)) for entry in checked)
     return [
         *check_variables(values, SCHEMA.role, VARIABLE_RULES),
-        *map(str, together(values)),
+        *map(str, _acme.together(values)),
+        *map(str, ports(values) if serves else ()),
         *map(str, reported),
     ]
+
+
+def list_findings(nginx_sites: object, values: Mapping[str, object], base: str) -> list[str]:
+    """Return what is wrong with a list that the inventory sets. values: of the role's variables there."""
+    default = {"nginx_tls": values["nginx_tls"]} if "nginx_tls" in values else {}
+    wrong = set(check_variables(default, SCHEMA.role, VARIABLE_RULES))
+    return [finding for finding in findings(nginx_sites, default, base) if finding not in wrong]
 
 
 def together(values: Mapping[str, object]) -> Iterator[Finding]:
     """Yield what is wrong with variables of the role beside each other. values: those that are set."""
     yield from _acme.together(values)
-    others = _endpoints(values.get("nginx_listen"))
-    for endpoint in _endpoints(values.get("nginx_listen_tls")):
-        if any(_rules.overlap(endpoint, other) for other in others):
-            problem = f"port {endpoint[1]} is in nginx_listen, too; give TLS a port of its own"
-            yield Finding("nginx_listen_tls", problem)
+    if "nginx_listen_tls" in values:
+        yield from ports(values)
+
+
+def ports(values: Mapping[str, object]) -> Iterator[Finding]:
+    """Yield what requests with TLS and those without both claim. values: of the role's variables."""
+    others = _endpoints(values.get("nginx_listen", list(LISTEN)))
+    own = _endpoints(values.get("nginx_listen_tls", list(LISTEN_TLS)))
+    for port in sorted({each[1] for each in own if any(_rules.overlap(each, other) for other in others)}):
+        yield Finding("nginx_listen_tls", f"port {port} is in nginx_listen, too; give TLS a port of its own")
+
+
+def is_by_tls(value: object) -> bool:
+    """Tell whether a site's key `tls` asks for a certificate; a wrong value does not."""
+    return bool(value) and not list(_tls.problems(value)) and _tls.read(value).mode != _tls.OFF
 
 
 def _endpoints(listen: object) -> list[_rules.Endpoint]:

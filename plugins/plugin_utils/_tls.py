@@ -107,6 +107,8 @@ def between(prefix: str, base: str | None, now: datetime.datetime, default: obje
             if not entry.present or list(problems(value or False)):
                 continue
             tls, domains = read(value), entry.get(f"{prefix}domains", [])
+            if tls.mode != OFF:
+                yield from ((entry, Finding(f"{prefix}tls", problem)) for problem in _addresses(domains))
             if tls.mode == ACME:
                 yield from ((entry, Finding(f"{prefix}tls", problem)) for problem in _acme(domains))
             elif tls.mode == "files" and base is not None:
@@ -118,12 +120,19 @@ def between(prefix: str, base: str | None, now: datetime.datetime, default: obje
     return judgement
 
 
+def _addresses(domains: Sequence[str]) -> Problems:
+    """A handshake names a host and no address, so Nginx could not tell for which site it is."""
+    for domain in domains:
+        if domain.replace(".", "").isdigit():
+            yield f"no handshake is for {domain}; write host names, or no domains for a site of every name"
+
+
 def _acme(domains: Sequence[str]) -> Problems:
     """An authority looks at each name over HTTP, which asks for names."""
     if not domains:
         yield "acme needs names to ask a certificate for; write the app's domains"
     for domain in domains:
-        if domain.startswith("*.") or domain.replace(".", "").isdigit():
+        if domain.startswith("*."):
             yield f"acme proves a name over HTTP, which {domain} cannot be; write each name, or use files"
 
 
@@ -149,7 +158,7 @@ def text_of(value: str, base: str) -> str:
     """Return a text in PEM: the value itself, or what the file has that it names. Raises FileProblem."""
     if PEM in value:
         # Texts that come by a template each lose their last line end, which OpenSSL asks for.
-        return value.replace("----------BEGIN ", "-----\n-----BEGIN ")
+        return _trimmed(value.replace("----------BEGIN ", "-----\n-----BEGIN "))
     if not _may_be_path(value):
         raise FileProblem(f"is neither a text in PEM nor the name of a file; {USE_PART}")
     path = Path(base) / os.path.expanduser(value)
@@ -163,4 +172,9 @@ def text_of(value: str, base: str) -> str:
         raise FileProblem(f"{path} cannot be read: {error.strerror}; see to its permissions") from None
     if text.startswith(VAULT):
         raise FileProblem(f"{path} is encrypted by Ansible Vault; {USE_LOOKUP}")
-    return text
+    return _trimmed(text)
+
+
+def _trimmed(text: str) -> str:
+    """Return a text without what copying may have left at the ends of its lines."""
+    return "".join(f"{line.strip()}\n" for line in text.strip().splitlines())

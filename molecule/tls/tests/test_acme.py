@@ -80,6 +80,9 @@ def test_an_authority_that_is_down_costs_nothing_but_a_message(front, authority)
     authority.close()
     run = front.deploy("acme", *BOTH, "new.alpha.test").refused()
     assert "Connection refused" in run.message
+    assert run.report["plays"][-1]["play"]["name"] == "Say what an authority refused", (
+        "what follows was left out"
+    )
     assert authority.shown(front.host, "alpha.test") == before
 
     authority.open()
@@ -144,6 +147,36 @@ def test_an_account_is_bound_to_another_one(front, authority):
     assert front.host.sh(f"grep -rl {BINDING_KEY} /etc /var /tmp || true") == ""
     assert authority.shown(front.host, "alpha.test") != before
     front.deploy("acme", *BOTH).succeeded()
+
+
+def test_what_a_killed_run_left_costs_no_visitor_the_certificate(front, authority):
+    before = authority.shown(front.host, "alpha.test")
+    front.host.sh(": > /etc/letsencrypt/renewal/webstack-alpha.conf")
+    authority.close()
+    front.deploy("acme", *BOTH).refused()
+    assert authority.shown(front.host, "alpha.test") == before
+    front.host.sh("nginx -t -q")
+
+    authority.open()
+    front.deploy("acme", *BOTH).succeeded()
+    assert '"text": "one"' in authority.visit(front.host, "alpha.test")
+    assert front.deploy("acme", *BOTH).succeeded().changed == []
+
+
+def test_an_app_that_is_renamed_keeps_the_certificate_until_it_has_its_own(front, authority):
+    before = authority.shown(front.host, "alpha.test")
+    apps = [{**front.entry("acme", BOTH), "name": "beta"}, {"name": "alpha", "state": "absent"}]
+    authority.close()
+    front.host.deploy(apps, **authority.variables()).refused()
+    assert authority.shown(front.host, "alpha.test") == before
+
+    authority.open()
+    front.host.deploy(apps, **authority.variables()).succeeded()
+    assert authority.shown(front.host, "alpha.test") != before
+    assert '"text": "one"' in authority.visit(front.host, "alpha.test")
+    assert front.host.sh(LEFT).split() == ["webstack-beta", "webstack-beta", "webstack-beta.conf"]
+    apps = [front.entry("acme", BOTH), {"name": "beta", "state": "absent"}]
+    front.host.deploy(apps, **authority.variables()).succeeded()
 
 
 def test_status_shows_the_certificate_and_a_renewal_that_failed(front, authority):

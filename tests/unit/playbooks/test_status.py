@@ -19,4 +19,4 @@ def test_report_is_made_where_no_host_answers(play, here, away, tmp_path):
     assert rows[0]["message"].startswith("was not reached: Failed to connect to the host via ssh: ")
     assert "/no/python" in rows[1]["message"]
     assert "APP  HOST  STATE" in said
-    assert "away was not reached, so it is not known how its apps are" in said
+    assert "away was not reached, so it is not known how its apps and certificates are" in said

@@ -245,8 +245,9 @@ def test_static_files_keep_the_request_id():
 
 def test_tls_leads_plain_requests_to_https_but_for_the_challenge():
     found = read(tls("acme", __nginx_tls_port=":8443"))
-    assert found["server > location /"] == ["return 308 https://$host:8443$request_uri"]
-    assert found["server > location ^~ /.well-known/acme-challenge/"][0] == "root /var/lib/webstack/acme"
+    assert found["server > location /"] == ["expires 1h", "return 308 https://$host:8443$request_uri"]
+    challenge = found["server > location ^~ /.well-known/acme-challenge/"]
+    assert {"auth_basic off", "allow all", "root /var/lib/webstack/acme"} <= set(challenge)
     assert found["server 2"][:3] == ["listen 443 ssl", "listen [::]:443 ssl", found["server"][2]]
     assert "include /etc/nginx/webstack/include/tls.conf" in found["server 2"]
     assert "server 2 > location ^~ /static/" in found

@@ -6,7 +6,10 @@ import datetime
 
 import pki
 import pytest
+from ansible_collections.webstack.python.plugins.module_utils import _certificate_check
 from ansible_collections.webstack.python.plugins.module_utils._certificate_check import Files
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 DOMAINS = ["shop.example.com", "www.shop.example.com"]
 LABEL = "nginx_sites[0] (shop): tls"
@@ -70,3 +73,32 @@ def test_one_that_has_ended_or_is_for_other_names_is_refused(tmp_path):
     ]
     (finding,) = make(tmp_path, "none", []).findings()
     assert "names no host" in finding
+
+
+def test_a_key_of_another_user_is_refused(tmp_path, monkeypatch):
+    files = make(tmp_path, "shop")
+    monkeypatch.setattr(_certificate_check.os, "geteuid", lambda: 12345)
+    (finding,) = files.findings()
+    assert finding.startswith(f"{LABEL}.key: {files.key} does not belong to root")
+
+
+def test_one_that_is_not_valid_yet_or_not_for_servers_is_refused(tmp_path):
+    tomorrow = datetime.datetime.now(datetime.UTC) + pki.DAY
+    client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    files = make(tmp_path, "shop", begins=tomorrow, more=[client])
+    assert files.findings() == [
+        f"{LABEL}.certificate: {files.certificate} is not valid yet; take another until then",
+        f"{LABEL}.certificate: {files.certificate} is not for servers; have one issued for TLS servers",
+    ]
+
+
+def test_a_chain_is_in_the_order_in_which_its_certificates_were_issued(tmp_path):
+    root = pki.make_root()
+    middle = pki.make(subject="middle", issuer=root)
+    files = make(tmp_path, "shop", issuer=middle)
+    own = files.certificate.read_text()
+    files.certificate.write_text(own + middle.pem + root.pem)
+    assert files.findings() == []
+    files.certificate.write_text(own + root.pem)
+    (finding,) = files.findings()
+    assert "its certificate 2 did not issue certificate 1" in finding

@@ -18,7 +18,7 @@ CHALLENGE = "    location ^~ /.well-known/acme-challenge/ {\n    }\n"
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    result = {"Result": "success"}
+    result = {"Result": "success", "ActiveState": "active"}
     monkeypatch.setattr(_certificate_info._systemd, "show", lambda *_: result)
     return Store(tmp_path)
 
@@ -32,7 +32,7 @@ def serve(store, site, folder, more=""):
 def issue(store, site):
     made = store.make(Request(site, ["shop.example.com"]))
     folder = store.issued(site)
-    folder.parent.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     return made.rename(folder)
 
 
@@ -53,21 +53,48 @@ def test_kinds_are_told_apart(store):
     serve(store, "made", made)
     serve(store, "own", own)
     serve(store, "issued", issue(store, "issued"), CHALLENGE)
+    serve(store, "kept", own, CHALLENGE)
     serve(store, "waiting", store.make(Request("waiting", ["a.org"])), CHALLENGE)
     (store.root / "etc/nginx/webstack/sites/plain.conf").write_text("server {\n}\n")
     kinds = {found.site: found.kind for found in _certificate_info.shown(store.root)}
-    assert kinds == {"made": "self_signed", "own": "files", "issued": "acme", "waiting": "stand-in"}
+    assert kinds == {
+        "kept": "stand-in",
+        "made": "self_signed",
+        "own": "files",
+        "issued": "acme",
+        "waiting": "stand-in",
+    }
 
 
 def test_a_renewal_that_failed_is_told_of_what_is_renewed_alone(store, monkeypatch):
     serve(store, "issued", issue(store, "issued"), CHALLENGE)
     serve(store, "made", store.make(Request("made", ["a.org"])))
-    monkeypatch.setattr(_certificate_info._systemd, "show", lambda *_: {"Result": "exit-code"})
+    monkeypatch.setattr(
+        _certificate_info._systemd, "show", lambda *_: {"Result": "exit-code", "ActiveState": "active"}
+    )
     troubles = {found.site: found.trouble for found in _certificate_info.shown(store.root)}
     assert troubles == {
         "issued": "renewals on this host failed: journalctl -u certbot.service",
         "made": "",
     }
+
+
+def test_nothing_renews_without_the_timer(store, monkeypatch):
+    serve(store, "issued", issue(store, "issued"), CHALLENGE)
+    shown = {"Result": "success", "ActiveState": "inactive"}
+    monkeypatch.setattr(_certificate_info._systemd, "show", lambda *_: shown)
+    (found,) = _certificate_info.shown(store.root)
+    assert found.trouble == "nothing renews on this host: certbot.timer does not run; run site.yml again"
+
+
+def test_names_of_the_site_that_a_certificate_is_not_for_are_told(store):
+    folder = store.make(Request("shop", ["shop.example.com"]))
+    serve(store, "shop", folder, "    server_name shop.example.com www.shop.example.com;\n")
+    (found,) = _certificate_info.shown(store.root)
+    assert found.lacking == ("www.shop.example.com",)
+    serve(store, "shop", folder, "    server_name _;\n")
+    (found,) = _certificate_info.shown(store.root)
+    assert found.lacking == ()
 
 
 def test_a_renewal_that_nginx_has_not_read_is_told(store):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _certificates
-from ansible_collections.webstack.python.plugins.module_utils._certificates import Request, Store
+from ansible_collections.webstack.python.plugins.module_utils._certificates import (
+    Certificates,
+    Request,
+    Store,
+)
 
 DOMAINS = ["shop.example.com", "*.shop.example.com"]
 
@@ -30,7 +35,15 @@ def issue(store, site="shop"):
     folder.mkdir(parents=True)
     for name in ("fullchain.pem", "privkey.pem"):
         (folder / name).write_text("issued")
+    store.renewal(site).parent.mkdir(exist_ok=True)
+    store.renewal(site).write_text(f"webroot_path = {store.webroot},\n")
     return folder
+
+
+def serve(store, request):
+    """Return what visitors of a site are shown, as by_tls tells it."""
+    folder = store.make(request)
+    return {request.name: {"certificate": f"{folder}/fullchain.pem", "key": f"{folder}/privkey.pem"}}
 
 
 def test_a_certificate_is_made_for_all_names_and_found_again(store):
@@ -103,6 +116,28 @@ def test_what_an_authority_has_issued_is_used_as_soon_as_it_is_there(store):
     (issued / "privkey.pem").unlink()
     assert store.find(request) == stand_in
     assert store.find(Request("shop", DOMAINS)) == stand_in
+
+
+@pytest.mark.parametrize("settings", ["", "webroot_path = /var/www/html,\n"], ids=["killed run", "foreign"])
+def test_what_certbot_does_not_renew_for_us_is_copied_until_an_authority_answers(store, settings):
+    request = Request("shop", DOMAINS, acme=True)
+    issued = issue(store)
+    store.renewal("shop").write_text(settings)
+    assert store.sites() == []
+    files = {"shop": {"certificate": f"{issued}/fullchain.pem", "key": f"{issued}/privkey.pem"}}
+    kept = Certificates(store, [request], {"tls/shop": str(issued)}).adopted(files)
+    (link,) = kept.links().values()
+    assert link.startswith(str(store.own / "shop"))
+    assert (Path(link) / "fullchain.pem").read_text() == "issued\n"
+
+
+def test_a_site_of_another_name_keeps_the_certificate_of_its_names(store):
+    files = serve(store, Request("shop", DOMAINS))
+    renamed = Request("store", DOMAINS[:1], acme=True)
+    (link,) = Certificates(store, [renamed]).adopted(files).links().values()
+    assert (Path(link) / "fullchain.pem").read_text() == Path(files["shop"]["certificate"]).read_text()
+    other = Request("store", ["other.example.com"], acme=True)
+    assert Certificates(store, [other]).adopted(files).links() == {}
 
 
 def test_half_of_a_folder_is_made_anew(store):

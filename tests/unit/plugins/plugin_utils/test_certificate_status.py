@@ -16,6 +16,7 @@ SHOWN = {
     "begins": "2026-05-01T00:00:00+00:00",
     "ends": "2026-07-30T00:00:00+00:00",
     "trouble": "",
+    "lacking": [],
 }
 
 
@@ -45,6 +46,7 @@ def test_a_certificate_is_told_with_the_days_that_it_lasts():
         ({"kind": "files", "ends": "2026-06-30T00:00:00+00:00"}, ["ends soon"]),
         ({"kind": "files", "ends": "2026-07-02T00:00:00+00:00"}, []),
         ({"kind": "stand-in"}, ["the authority has issued none yet"]),
+        ({"lacking": ["www.example.com"]}, ["is not for www.example.com"]),
         ({"trouble": "the last renewal failed"}, ["the last renewal failed"]),
     ],
 )

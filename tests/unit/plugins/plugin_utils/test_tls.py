@@ -61,9 +61,8 @@ def test_what_it_may_not_say(value, problem):
 def test_an_authority_is_asked_for_names_that_it_can_look_at():
     assert judge("acme") == []
     assert judge("acme", []) == ["tls: acme needs names to ask a certificate for; write the app's domains"]
-    assert judge("acme", ["a.org", "*.a.org", "192.0.2.1"]) == [
+    assert judge("acme", ["a.org", "*.a.org"]) == [
         "tls: acme proves a name over HTTP, which *.a.org cannot be; write each name, or use files",
-        "tls: acme proves a name over HTTP, which 192.0.2.1 cannot be; write each name, or use files",
     ]
 
 
@@ -105,7 +104,11 @@ def test_a_file_that_cannot_be_had_is_named(tmp_path, content, problem):
 
 
 def test_texts_that_are_joined_by_a_template_are_parted():
-    assert _tls.text_of(PEM.strip() + PEM.strip(), "/") == PEM + PEM.strip()
+    assert _tls.text_of(PEM.strip() + PEM.strip(), "/") == PEM + PEM
+
+
+def test_what_copying_leaves_at_the_ends_of_lines_is_nothing():
+    assert _tls.text_of("\n" + PEM.replace("\n", " \r\n"), "/") == PEM
 
 
 @pytest.mark.parametrize("value", ["LS0tLS1CRUdJTi" * 20, "LS0tLS1CRUdJTi\nBFQyBQQVJ", "a\0b"])
@@ -159,7 +162,7 @@ def test_what_the_proxy_is_to_have_at_hand(tmp_path):
     nothing = {"certificate": None, "key": None}
     assert _nginx.certificates(sites, "self_signed", str(tmp_path)) == [
         {"name": "default", "domains": ["a.org"], "acme": False, **nothing},
-        {"name": "own", "domains": [], "acme": False, "certificate": PEM, "key": "the key"},
+        {"name": "own", "domains": [], "acme": False, "certificate": PEM, "key": "the key\n"},
     ]
     (wanted,) = _nginx.certificates(sites[1:2], "acme", str(tmp_path))
     assert wanted == {"name": "default", "domains": ["a.org"], "acme": True, **nothing}
@@ -221,8 +224,26 @@ def test_no_message_holds_the_key_of_an_account():
     assert list(_acme.together({**given, "nginx_acme_eab_hmac_key": "c2VjcmV0"})) == []
 
 
-def test_a_port_is_for_one_kind_of_requests():
-    variables = {"nginx_listen": ["80", "127.0.0.1:8443"], "nginx_listen_tls": ["8443"]}
-    assert _nginx.findings([], variables) == [
-        "nginx_listen_tls: port 8443 is in nginx_listen, too; give TLS a port of its own"
-    ]
+SHOP = {"name": "shop", "upstream": {"servers": ["10.0.0.1:8000"]}, "tls": "self_signed"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "port"),
+    [
+        ({"nginx_listen": ["80", "127.0.0.1:8443"], "nginx_listen_tls": ["8443"]}, 8443),
+        ({"nginx_listen_tls": ["80"]}, 80),
+        ({"nginx_listen": ["443"]}, 443),
+    ],
+)
+def test_a_port_is_for_one_kind_of_requests(variables, port):
+    said = f"nginx_listen_tls: port {port} is in nginx_listen, too; give TLS a port of its own"
+    assert _nginx.findings([SHOP], variables) == [said]
+    assert _nginx.findings([{**SHOP, "tls": "off"}], variables) == []
+    assert list(map(str, _nginx.together(variables))) == ([said] if "nginx_listen_tls" in variables else [])
+
+
+@pytest.mark.parametrize("mode", ["self_signed", "acme"])
+def test_no_handshake_is_for_an_address(mode):
+    (first, *_) = _nginx.findings([{**SHOP, "domains": ["192.0.2.1"], "tls": mode}])
+    assert first.startswith("nginx_sites[0] (shop): tls: no handshake is for 192.0.2.1; write host names")
+    assert _nginx.findings([{**SHOP, "domains": ["192.0.2.1"], "tls": "off"}]) == []
