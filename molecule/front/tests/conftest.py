@@ -1,0 +1,128 @@
+"""The proxies, and a client on a host of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import harness
+import pytest
+from turns import take_turns
+
+# The app answers as the query says: status=404, header=Set-Cookie:a=b (several), wait=0.5, size=1000.
+AS_ASKED = '''
+import time
+from urllib.parse import parse_qs
+
+plain = app
+
+
+def app(environ, start_response):
+    """Answer as the query says."""
+    asked = parse_qs(environ.get("QUERY_STRING", ""))
+    time.sleep(float(asked.get("wait", ["0"])[0]))
+
+    def start(status, headers):
+        more = [tuple(header.split(":", 1)) for header in asked.get("header", [])]
+        code = asked.get("status", [status.split()[0]])[0]
+        return start_response(status if status.startswith(code) else f"{code} As asked", [*headers, *more])
+
+    body = plain(environ, start)
+    return [b"x" * int(asked["size"][0])] if "size" in asked else body
+'''
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave each file to one host."""
+    take_turns(config, items, lambda item: item.path)
+
+
+def names(*endings: str) -> list[str]:
+    """Return the hosts whose names end so."""
+    return [name for name in harness.host_names() if name.endswith(endings)]
+
+
+@dataclasses.dataclass
+class Client:
+    """Who asks, on another host than the proxy."""
+
+    host: harness.Host
+    proxy: harness.Host
+
+    def sh(self, command: str) -> str:
+        """Run a shell command and return what it printed."""
+        return self.host.sh(command)
+
+    def address(self) -> str:
+        """Return the client's address as the proxy sees it."""
+        return self.host.sh(f"getent ahostsv4 {self.host.name} | awk 'NR==1 {{print $1}}'")
+
+    def of_proxy(self) -> str:
+        """Return the proxy's address."""
+        return self.host.sh(f"getent ahostsv4 {self.proxy.name} | awk 'NR==1 {{print $1}}'")
+
+    def command(self, path: str = "/", options: str = "", domain: str = "alpha.test", port: int = 80) -> str:
+        """Return the command by which a path is fetched."""
+        scheme = "https" if port == 443 else "http"
+        where = f"--resolve {domain}:{port}:{self.of_proxy()}"
+        return f"curl -sS --max-time 20 {where} {options} '{scheme}://{domain}{path}'"
+
+    def get(self, path: str = "/", options: str = "", domain: str = "alpha.test", port: int = 80) -> str:
+        """Fetch a path and return what curl prints. options: further ones of curl."""
+        return self.sh(self.command(path, options, domain, port))
+
+    def status(self, path: str = "/", options: str = "", domain: str = "alpha.test", port: int = 80) -> int:
+        """Return the status that a path is answered with."""
+        return int(self.get(path, f"-o /dev/null -w '%{{http_code}}' {options}", domain, port))
+
+    def headers(self, path: str = "/", options: str = "", domain: str = "alpha.test") -> dict[str, str]:
+        """Return an answer's headers by their names in lower case; a name that comes twice has both."""
+        lines = self.get(path, f"-o /dev/null -D - {options}", domain).splitlines()
+        found: dict[str, str] = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            if name:
+                key = name.strip().lower()
+                found[key] = f"{found[key]}, {value.strip()}" if key in found else value.strip()
+        return found
+
+
+@dataclasses.dataclass
+class Front:
+    """The app `alpha` behind a proxy, which the tests serve in one way or another."""
+
+    host: harness.Host
+    folder: Path
+
+    def deploy(
+        self, variables: Mapping[str, Any] | None = None, text: str = "one", **keys: Any
+    ) -> harness.Run:
+        """Run site.yml with the app's section `nginx` having these keys, and these variables of the host."""
+        return self.host.deploy([self.entry(text, **keys)], **(variables or {}))
+
+    def entry(self, text: str = "one", **keys: Any) -> dict[str, Any]:
+        """Return the manifest's entry."""
+        app = harness.entry("alpha", harness.write_app(self.folder / "alpha", text, coda=AS_ASKED))
+        app["nginx"].update(keys)
+        return app
+
+
+@pytest.fixture(scope="session", params=names("-debian12", "-debian13"))
+def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> harness.Host:
+    """A proxy that runs the app, too."""
+    return harness.Host(request.param, tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture(scope="session")
+def client(host: harness.Host, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """Who asks the proxy."""
+    (name,) = names("-client")
+    return Client(harness.Host(name, tmp_path_factory.mktemp("client")), host)
+
+
+@pytest.fixture(scope="session")
+def front(host: harness.Host, tmp_path_factory: pytest.TempPathFactory) -> Front:
+    """The app on the proxy."""
+    return Front(host, tmp_path_factory.mktemp("apps"))
