@@ -21,6 +21,7 @@ SHOP = {
 }
 FILES = {"certificate": "/etc/ssl/shop.pem", "key": "/etc/ssl/shop.key", "on_host": True}
 BLOG = {"name": "blog", "upstream": {"servers": ["10.0.0.11:8000", "10.0.0.12:8000"]}}
+LIMITS = {"read_timeout": "60s", "blocked_paths": []}
 # What the role knows of the host when it fills the templates in.
 NEW = {"http2_directive": True, "rotate_ticket_keys": True, "post_quantum": True}
 OLD = dict.fromkeys(NEW, False)
@@ -50,7 +51,7 @@ def render(name, **variables):
 
 
 def resolve(*sites):
-    return _nginx.resolve(list(sites), {"max_body_size": "10m", "tls": "off"})
+    return _nginx.resolve(list(sites), {"max_body_size": "10m", "tls": "off", **LIMITS})
 
 
 def site(entry=SHOP, **changes):
@@ -125,6 +126,8 @@ def test_site_answers_its_domains_on_every_address():
         "listen [::]:80",
         "server_name shop.example.com www.shop.example.com",
         "include /etc/nginx/webstack/include/server.conf",
+        "proxy_read_timeout 60s",
+        "proxy_send_timeout 60s",
         "client_max_body_size 10m",
     ]
 
@@ -231,10 +234,13 @@ def test_posts_are_not_sent_twice():
 
 
 def test_timeouts_follow_the_variables():
-    proxy = read(
-        render("include/proxy.conf.j2", nginx_proxy_connect_timeout="1s", nginx_proxy_read_timeout="5m")
-    )[""]
-    assert {"proxy_connect_timeout 1s", "proxy_read_timeout 5m", "proxy_send_timeout 5m"} <= set(proxy)
+    proxy = read(render("include/proxy.conf.j2", nginx_proxy_connect_timeout="1s"))[""]
+    assert "proxy_connect_timeout 1s" in proxy
+    (resolved,) = _nginx.resolve(
+        [SHOP], {"max_body_size": "1m", "tls": "off", **LIMITS, "read_timeout": "5m"}
+    )
+    server = read(render("site.conf.j2", site=resolved))["server"]
+    assert {"proxy_read_timeout 5m", "proxy_send_timeout 5m"} <= set(server)
 
 
 def test_static_files_keep_the_request_id():
