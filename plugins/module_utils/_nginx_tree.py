@@ -366,8 +366,8 @@ def _write_tree(layout: Layout, name: str, wanted: Wanted) -> None:
     for path, text in wanted.files.items():
         _write(partial / path, text)
     mode, uid, gid = _protection()
-    for name, text in wanted.secrets.items():
-        write_text(partial / SECRETS / name, text, mode, uid, gid)
+    for secret, text in wanted.secrets.items():
+        write_text(partial / SECRETS / secret, text, mode, uid, gid)
     for path, target in wanted.links.items():
         (partial / path).symlink_to(target)
     partial.rename(layout.trees / name)
