@@ -64,7 +64,7 @@ def rules(prefix: str) -> dict[str, Rule]:
         "allow": Rule(_addresses.USE_NETWORKS, allow),
         "deny": Rule(_addresses.USE_NETWORKS, _addresses.not_everybody(NOBODY)),
         "basic_auth": Rule("write users, and a realm if you like, below it", secret=True),
-        "basic_auth.users": Rule(_basic_auth.USE_USERS, _basic_auth.users, secret=True),
+        "basic_auth.users": Rule(_basic_auth.USE_USERS, _basic_auth.users),
         "basic_auth.realm": Rule(_basic_auth.USE_REALM, _basic_auth.realm),
         "blocked_paths": Rule(USE_PATHS, blocked_paths),
         "blocked_agents": Rule(USE_AGENTS, blocked_agents),

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _host_variables, _nginx, _site_limits
+from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable
 
 SHOP = {"name": "shop", "upstream": {"servers": ["10.0.0.1:8000"]}}
 DEFAULTS = {"read_timeout": "60s", "blocked_paths": ["/."]}
@@ -150,6 +151,12 @@ def test_what_nginx_reads_otherwise_is_not_taken(agent):
 def test_no_message_has_a_password(users):
     assert findings(basic_auth={"users": users})
     assert not re.search("hid|4711", str(findings(basic_auth={"users": users})))
+
+
+@pytest.mark.parametrize("key", ["users", "realm"])
+def test_no_message_has_what_a_template_had_in_its_hands(key):
+    (finding,) = findings(basic_auth={"users": {"alice": "x"}, key: Unreadable("cannot read hidden")})
+    assert finding == f"basic_auth.{key}: has no value: its template fails; define what its template needs"
 
 
 def test_nothing_is_limited_that_is_not_asked_for():
