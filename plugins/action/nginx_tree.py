@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -24,12 +24,14 @@ ARGUMENTS = {
             "as": {"type": "str", "default": "entry"},
         },
     },
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
     "drop_in": {"type": "str"},
     "remove_default_site": {"type": "bool", "default": True},
     # The module says what is in them.
     "certificates": {"type": "list", "elements": "dict", "default": []},
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
 }
+SECRET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
@@ -51,11 +53,13 @@ class ActionModule(ActionBase):
                 if path in files:
                     raise AnsibleActionFail(f"two templates want to be the file {path}")
                 files[path] = self._render(template["src"], path, extra, variables)
+        refuse_misplaced(files, arguments["secrets"])
         drop_in = arguments["drop_in"]
         result: dict[str, Any] = self._execute_module(
             module_name="webstack.python.nginx_tree",
             module_args={
                 "files": files,
+                "secrets": arguments["secrets"],
                 "drop_in": drop_in and self._render(drop_in, "the drop-in", {}, variables),
                 "remove_default_site": arguments["remove_default_site"],
                 "certificates": arguments["certificates"],
@@ -93,3 +97,16 @@ def destinations(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, A
                 "letters, digits, '.', '_' and '-', with '/' between directories"
             )
         yield path, {} if entry is None else {template["as"]: entry}
+
+
+def refuse_misplaced(files: Iterable[str], secrets: Iterable[str]) -> None:
+    """Keep what is secret and what is not in folders of their own. Raises AnsibleActionFail."""
+    for path in files:
+        if path.startswith("secrets/"):
+            raise AnsibleActionFail(f"'{path}' is no secret, so it cannot be in the tree's folder of secrets")
+    for name in secrets:
+        if not SECRET_NAME.fullmatch(name):
+            raise AnsibleActionFail(
+                f"'{name}' cannot be the name of a secret: it is to be made of lower-case letters, digits, "
+                "'.', '_' and '-'"
+            )

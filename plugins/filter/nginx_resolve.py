@@ -21,7 +21,9 @@ options:
     elements: dict
     required: true
   defaults:
-    description: Values for what an entry leaves out, with the keys C(max_body_size) and C(tls).
+    description:
+      - Values for what an entry leaves out, with the keys C(max_body_size), C(tls), C(read_timeout) and
+        C(blocked_paths).
     type: dict
     required: true
 author: webstack.python contributors (@webstack-python)
@@ -68,6 +70,11 @@ _value:
     extra:
       description: Raw nginx for the server block.
       type: str
+    limits:
+      description:
+        - Who may ask the site, how often, and for what; names of nginx's variables, networks in full, and
+          regular expressions of paths and agents.
+      type: dict
     state:
       description: V(present) or V(absent).
       type: str

@@ -5,6 +5,7 @@
     /etc/nginx/conf.d/webstack.conf    the hook: includes the link's *.conf
     /etc/nginx/webstack                the link: -> webstack.d/<digest>
     /etc/nginx/webstack.d/<digest>/    the files, never changed once the link points to them
+    .../secrets/                       those among them that root and nginx's workers alone may read
     /var/lib/webstack/nginx-applied    the mark: the digest that nginx was seen to run
     /etc/systemd/system/nginx.service.d/webstack.conf    the drop-in of nginx's unit
 
@@ -15,6 +16,7 @@ default site, as long as nobody has changed it, is disabled: nginx can have one 
 from __future__ import annotations
 
 import contextlib
+import grp
 import hashlib
 import json
 import os
@@ -40,6 +42,9 @@ include /etc/nginx/webstack/*.conf;
 """
 PACKAGED_SITE = "/etc/nginx/sites-available/default"
 PACKAGED_TARGETS = (PACKAGED_SITE, "../sites-available/default")
+SECRETS = "secrets"
+SECRET_MODE = 0o640
+WORKERS = "www-data"  # the group of Debian's nginx
 # A tree that was changed by hand is replaced by one of the same digest, so it has a second name.
 TREE_NAME = re.compile(r"^[0-9a-f]{12}(-again)?$")
 
@@ -110,18 +115,24 @@ class Wanted:
     """What is to be on the disk.
 
     files: texts by path inside the tree. drop_in: the drop-in's text, None to leave it alone. links:
-    absolute targets by path inside the tree.
+    absolute targets by path inside the tree. secrets: texts by name inside the tree's folder of secrets.
     """
 
     files: Mapping[str, str]
     remove_default_site: bool = True
     drop_in: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """All files, the secret ones among them, by path inside the tree."""
+        return {**self.files, **{f"{SECRETS}/{name}": text for name, text in self.secrets.items()}}
 
     @property
     def digest(self) -> str:
         """12 hex digits over names, texts and targets, the same for the same ones in any order."""
-        text = json.dumps([sorted(self.files.items()), sorted(self.links.items())])
+        text = json.dumps([sorted(self.texts.items()), sorted(self.links.items())])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -141,7 +152,7 @@ class Live:
     def differs(self, wanted: Wanted) -> bool:
         """Tell whether anything that nginx reads must change."""
         return (
-            dict(self.files) != dict(wanted.files)
+            dict(self.files) != wanted.texts
             or dict(self.links) != dict(wanted.links)
             or self.hook != HOOK
             or (self.default_site and wanted.remove_default_site)
@@ -157,7 +168,7 @@ class Live:
             return []
         found = {
             path
-            for mine, others in ((self.files, wanted.files), (self.links, wanted.links))
+            for mine, others in ((self.files, wanted.texts), (self.links, wanted.links))
             for path in mine.keys() | others.keys()
             if mine.get(path) != others.get(path)
         }
@@ -205,7 +216,8 @@ def look(layout: Layout) -> Live:
 def read_tree(tree: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return every file's text and every link's target by its path inside the tree, if there is a tree.
 
-    What is neither a regular file nor a link gets a text that no wanted file has.
+    What is neither a regular file nor a link gets a text that no wanted file has, and so does a secret that
+    others may read, or nginx's workers may not.
     """
     files, links = {}, {}
     for folder, folders, names in os.walk(tree):
@@ -215,13 +227,21 @@ def read_tree(tree: Path) -> tuple[dict[str, str], dict[str, str]]:
             if path.is_symlink():
                 links[place] = os.readlink(path)
             elif not path.is_dir():
-                files[place] = _text(path)
+                files[place] = _text(path, secret=is_secret(place))
     return files, links
 
 
-def _text(path: Path) -> str:
+def is_secret(path: str) -> bool:
+    """Tell whether the file at a path inside the tree is in no diff."""
+    return path.startswith(f"{SECRETS}/")
+
+
+def _text(path: Path, *, secret: bool) -> str:
     if not path.is_file():
         return "(not a regular file)\n"
+    found = path.stat()
+    if secret and (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != _protection():
+        return "(not for nginx alone)\n"
     return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
@@ -280,7 +300,7 @@ def commit(layout: Layout, live: Live, wanted: Wanted) -> str:
     """
     layout.mark.unlink(missing_ok=True)
     name = wanted.digest if live.tree != wanted.digest else f"{wanted.digest}-again"
-    if read_tree(layout.trees / name) != (dict(wanted.files), dict(wanted.links)):
+    if read_tree(layout.trees / name) != (wanted.texts, dict(wanted.links)):
         _write_tree(layout, name, wanted)
     if wanted.remove_default_site and live.default_site:
         layout.default_site.unlink()
@@ -340,11 +360,14 @@ def _write_tree(layout: Layout, name: str, wanted: Wanted) -> None:
             shutil.rmtree(leftover)
     for folder in (layout.trees, partial):
         _make_directory(folder)
-    for path in (*wanted.files, *wanted.links):
+    for path in (*wanted.texts, *wanted.links):
         for parent in reversed(PurePosixPath(path).parents[:-1]):
             _make_directory(partial / parent)
     for path, text in wanted.files.items():
         _write(partial / path, text)
+    mode, uid, gid = _protection()
+    for secret, text in wanted.secrets.items():
+        write_text(partial / SECRETS / secret, text, mode, uid, gid)
     for path, target in wanted.links.items():
         (partial / path).symlink_to(target)
     partial.rename(layout.trees / name)
@@ -353,6 +376,12 @@ def _write_tree(layout: Layout, name: str, wanted: Wanted) -> None:
 def _write(path: Path, text: str) -> None:
     """Write a file that belongs to who runs this, which is root on a real host."""
     write_text(path, text, uid=os.geteuid(), gid=os.getegid())
+
+
+def _protection() -> tuple[int, int, int]:
+    """Return mode, owner and group of a secret; the owner's own where that is not root, as in a test."""
+    owner = os.geteuid()
+    return SECRET_MODE, owner, grp.getgrnam(WORKERS).gr_gid if owner == 0 else os.getegid()
 
 
 def _make_directory(path: Path) -> None:
@@ -366,10 +395,12 @@ def is_newer(live: Live, since: float) -> bool:
 
 
 def differences(layout: Layout, live: Live, wanted: Wanted) -> Iterator[dict[str, str]]:
-    """Yield what changes on the disk, file by file, as Ansible's diff wants it."""
+    """Yield what changes on the disk, file by file, as Ansible's diff wants it; secrets are left out."""
+    after = wanted.texts
     texts = [
-        (layout.link / path, live.files.get(path, ""), wanted.files.get(path, ""))
-        for path in sorted(live.files.keys() | wanted.files.keys())
+        (layout.link / path, live.files.get(path, ""), after.get(path, ""))
+        for path in sorted(live.files.keys() | after.keys())
+        if not is_secret(path)
     ]
     texts += [
         (layout.link / path, _arrow(live.links.get(path)), _arrow(wanted.links.get(path)))
@@ -380,13 +411,13 @@ def differences(layout: Layout, live: Live, wanted: Wanted) -> Iterator[dict[str
         texts.append((layout.default_site, _arrow(PACKAGED_SITE), ""))
     if wanted.drop_in is not None:
         texts.append((layout.drop_in, live.drop_in or "", wanted.drop_in))
-    for path, before, after in texts:
-        if before != after:
+    for path, old, new in texts:
+        if old != new:
             yield {
                 "before_header": str(path),
                 "after_header": str(path),
-                "before": before,
-                "after": after,
+                "before": old,
+                "after": new,
             }
 
 

@@ -67,6 +67,13 @@ options:
         description: The variable that holds the entry in the template.
         type: str
         default: entry
+  secrets:
+    description:
+      - Files that root and nginx's workers alone may read, texts by name. The templates name them as
+        C(/etc/nginx/webstack/secrets/NAME).
+      - They are part of the tree, and of no diff.
+    type: dict
+    default: {}
   drop_in:
     description:
       - The template of a drop-in for nginx's unit, C(nginx.service.d/webstack.conf).
@@ -185,6 +192,7 @@ from ansible_collections.webstack.python.plugins.module_utils._nginx_transaction
 # The action plugin hands over the rendered files in the place of the templates.
 ARGUMENTS = {
     "files": {"type": "dict", "required": True},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
     "drop_in": {"type": "str"},
     "remove_default_site": {"type": "bool", "default": True},
     "certificates": {
@@ -275,6 +283,7 @@ def plan(module: AnsibleModule, links: Mapping[str, str], scratch: Path) -> Tran
         module.params["remove_default_site"],
         module.params["drop_in"],
         {**live, **links},
+        module.params["secrets"],
     )
     return Transaction(layout, wanted, _nginx_server.Nginx(), scratch)
 

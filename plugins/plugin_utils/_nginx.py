@@ -285,8 +285,8 @@ def address(variables: Mapping[str, Any], app_host: str) -> str:
 def resolve(nginx_sites: object, defaults: object) -> list[NginxSite]:
     """Complete entries of nginx_sites by the host-wide defaults.
 
-    defaults: max_body_size, as in an entry. Raises what Ansible raises where a template cannot
-    be filled in.
+    defaults: max_body_size and others, as in an entry. Raises what Ansible raises where a template
+    cannot be filled in.
     """
     common = plain(defaults)
     return [_resolve(entry, common) for entry in plain(entries(nginx_sites, "nginx_sites"))]
@@ -353,6 +353,17 @@ def certificates(nginx_sites: object, default: object, base: str) -> list[dict[s
                 }
             )
     return wanted
+
+
+def secrets(nginx_sites: object) -> dict[str, str]:
+    """Return the files that hold what nobody but nginx may read of the sites: texts by their names.
+
+    Raises what Ansible raises where a template cannot be filled in.
+    """
+    present = [
+        entry for entry in plain(entries(nginx_sites, "nginx_sites")) if entry.get("state") != "absent"
+    ]
+    return {name: text for entry in present for name, text in _site_limits.secrets(entry).items()}
 
 
 def on_host(nginx_sites: object) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ SHOP = {
 }
 FILES = {"certificate": "/etc/ssl/shop.pem", "key": "/etc/ssl/shop.key", "on_host": True}
 BLOG = {"name": "blog", "upstream": {"servers": ["10.0.0.11:8000", "10.0.0.12:8000"]}}
+LIMITS = {"read_timeout": "60s", "blocked_paths": []}
 # What the role knows of the host when it fills the templates in.
 NEW = {"http2_directive": True, "rotate_ticket_keys": True, "post_quantum": True}
 OLD = dict.fromkeys(NEW, False)
@@ -50,7 +51,7 @@ def render(name, **variables):
 
 
 def resolve(*sites):
-    return _nginx.resolve(list(sites), {"max_body_size": "10m", "tls": "off"})
+    return _nginx.resolve(list(sites), {"max_body_size": "10m", "tls": "off", **LIMITS})
 
 
 def site(entry=SHOP, **changes):
@@ -125,6 +126,8 @@ def test_site_answers_its_domains_on_every_address():
         "listen [::]:80",
         "server_name shop.example.com www.shop.example.com",
         "include /etc/nginx/webstack/include/server.conf",
+        "proxy_read_timeout 60s",
+        "proxy_send_timeout 60s",
         "client_max_body_size 10m",
     ]
 
@@ -231,10 +234,13 @@ def test_posts_are_not_sent_twice():
 
 
 def test_timeouts_follow_the_variables():
-    proxy = read(
-        render("include/proxy.conf.j2", nginx_proxy_connect_timeout="1s", nginx_proxy_read_timeout="5m")
-    )[""]
-    assert {"proxy_connect_timeout 1s", "proxy_read_timeout 5m", "proxy_send_timeout 5m"} <= set(proxy)
+    proxy = read(render("include/proxy.conf.j2", nginx_proxy_connect_timeout="1s"))[""]
+    assert "proxy_connect_timeout 1s" in proxy
+    (resolved,) = _nginx.resolve(
+        [SHOP], {"max_body_size": "1m", "tls": "off", **LIMITS, "read_timeout": "5m"}
+    )
+    server = read(render("site.conf.j2", site=resolved))["server"]
+    assert {"proxy_read_timeout 5m", "proxy_send_timeout 5m"} <= set(server)
 
 
 def test_static_files_keep_the_request_id():
@@ -326,3 +332,153 @@ def test_profiles_say_what_the_host_can_do(profile, can, protocols, curves):
     assert {f"ssl_protocols {protocols}", f"ssl_ecdh_curve {curves}"} <= set(lines)
     assert [line for line in lines if line.startswith("ssl_ciphers")] == [] or profile == "intermediate"
     assert ("ssl_session_tickets off" in lines) is (can is OLD)
+
+
+def test_limits_that_nobody_asked_for_are_not_there():
+    text = site()
+    for word in ("limit_req", "limit_conn", "geo ", "map ", "auth_basic", "allow", "deny", "return"):
+        assert word not in text
+    assert "Authorization" not in text
+
+
+def test_the_rate_holds_for_what_the_app_is_asked_and_not_for_who_is_exempt():
+    entry = {**SHOP, "name": "my-shop", "rate_limit": {"rate": "20r/s", "burst": 40}}
+    found = read(site(entry, limits_exempt=["10.0.0.0/8", "2001:db8::1"]))
+    assert found["geo $webstack_my_shop_exempt"] == ["default 0", "10.0.0.0/8 1", "2001:db8::1/128 1"]
+    client = "map $webstack_my_shop_exempt $webstack_my_shop_client"
+    assert found[client] == ["default $binary_remote_addr", '1 ""']
+    assert found[""] == ["limit_req_zone $webstack_my_shop_client zone=webstack_my_shop_rate:10m rate=20r/s"]
+    limits = {"limit_req zone=webstack_my_shop_rate burst=40 nodelay", "limit_req_status 429"}
+    assert limits <= set(found["server > location /"])
+    assert not limits & {*found["server"], *found["server > location ^~ /static/"]}
+
+
+def test_the_zones_key_is_the_same_with_and_without_exempt_ones():
+    """nginx does not reload a zone that counts by another variable."""
+    keys = {
+        read(site(rate_limit={"rate": "1r/s"}, connection_limit=1, **more))[""][0].split()[1]
+        for more in ({}, {"limits_exempt": ["10.0.0.0/8"]})
+    }
+    assert keys == {"$webstack_shop_client"}
+
+
+def test_a_rate_without_a_burst_has_none():
+    found = read(site(rate_limit={"rate": "1r/m", "burst": 0}))
+    assert "limit_req zone=webstack_shop_rate nodelay" in found["server > location /"]
+
+
+def test_connections_are_limited_beside_the_rate_or_alone():
+    found = read(site(connection_limit=5))
+    assert found[""] == ["limit_conn_zone $webstack_shop_client zone=webstack_shop_connections:10m"]
+    limits = {"limit_conn webstack_shop_connections 5", "limit_conn_status 429"}
+    assert limits <= set(found["server > location /"])
+    both = read(site(connection_limit=5, rate_limit={"rate": "1r/s"}))
+    assert len(both[""]) == 2
+
+
+def test_other_methods_are_refused_before_a_location_is_chosen():
+    found = read(site(methods=["GET", "POST"]))
+    assert found["map $request_method $webstack_shop_refused"] == ["default 1", "GET 0", "POST 0", "HEAD 0"]
+    assert found["server > if ($webstack_shop_refused)"] == ["return 405"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "lines"),
+    [
+        ({"deny": ["10.0.0.1"]}, ["deny 10.0.0.1/32"]),
+        ({"allow": ["10.0.0.0/8"]}, ["allow 10.0.0.0/8", "deny all"]),
+        (
+            {"allow": ["10.0.0.0/8"], "deny": ["10.0.0.1"]},
+            ["deny 10.0.0.1/32", "allow 10.0.0.0/8", "deny all"],
+        ),
+    ],
+)
+def test_who_is_refused_comes_before_who_is_let_in(keys, lines):
+    server = read(site(**keys))["server"]
+    assert [line for line in server if line.startswith(("allow", "deny"))] == lines
+
+
+def test_the_password_is_asked_for_the_whole_site_and_goes_no_further():
+    found = read(site(basic_auth={"users": {"alice": "secret"}, "realm": "Staff only"}))
+    assert 'auth_basic "Staff only"' in found["server"]
+    assert "auth_basic_user_file /etc/nginx/webstack/secrets/shop.htpasswd" in found["server"]
+    assert 'proxy_set_header Authorization ""' in found["server > location /"]
+    assert "secret;" not in site(basic_auth={"users": {"alice": "secret"}})
+
+
+def test_paths_and_agents_are_written_as_nginx_reads_them():
+    text = site(blocked_paths=["/.git/"], blocked_agents=['a.b "c"'])
+    assert 'if ($uri ~ "^(?:/\\\\.git/)") {' in text
+    assert 'if ($http_user_agent ~* "(?:a\\\\.b\\\\ \\"c\\")") {' in text
+
+
+def test_an_authority_is_let_in_whoever_else_is_not():
+    keys = {"allow": ["10.0.0.1"], "basic_auth": {"users": {"a": "b"}}, "methods": ["POST"]}
+    waits = {"__nginx_waiting": ["shop"], "__nginx_issued_sites": []}
+    text = render("site.conf.j2", site=resolve({**SHOP, **keys, "tls": "acme"})[0], **waits)
+    found = read(text)
+    assert found['server 2 > if ($uri ~ "^/\\.well-known/acme-challenge/")'] == ["break"]
+    plain = text.partition("listen 80")[2]
+    assert plain.index("break;") < plain.index("return 405;")
+    challenge = found["server 2 > location ^~ /.well-known/acme-challenge/"]
+    assert {"auth_basic off", "allow all"} <= set(challenge)
+
+
+def test_a_site_has_its_own_time_to_answer():
+    server = read(site(read_timeout="5m"))["server"]
+    assert {"proxy_read_timeout 5m", "proxy_send_timeout 5m"} <= set(server)
+    # In the location it would be a second one.
+    assert "proxy_read_timeout" not in render("include/proxy.conf.j2")
+
+
+PROXIES = {"nginx_trusted_proxies": ["192.0.2.0/24", "2001:db8::1"]}
+
+
+def test_nobody_speaks_for_a_client_without_trusted_proxies():
+    assert "real_ip" not in render("include/server.conf.j2")
+    assert "webstack_peer" not in http(SHOP)
+    assert "map $server_port $webstack_port" in http(SHOP)
+
+
+def test_trusted_proxies_are_believed_who_the_client_is():
+    lines = read(render("include/server.conf.j2", **PROXIES, nginx_real_ip_header="CF-Connecting-IP"))[""]
+    assert [line for line in lines if "real_ip" in line] == [
+        "set_real_ip_from 192.0.2.0/24",
+        "set_real_ip_from 2001:db8::1",
+        "real_ip_header CF-Connecting-IP",
+        "real_ip_recursive on",
+    ]
+
+
+def test_trusted_proxies_are_believed_what_the_client_came_by_and_the_app_gets_one_address():
+    found = read(http(SHOP, **PROXIES))
+    assert found["geo $realip_remote_addr $webstack_peer"] == [
+        "default stranger",
+        "192.0.2.0/24 trusted",
+        "2001:db8::1 trusted",
+    ]
+    scheme = "map $webstack_peer:$http_x_forwarded_proto $webstack_scheme"
+    assert found[scheme] == ["default $scheme", "trusted:http http", "trusted:https https"]
+    assert found["map $webstack_client_port $webstack_port"][0] == 'default ":$webstack_client_port"'
+    proxy = read(render("include/proxy.conf.j2", **PROXIES))[""]
+    assert {
+        "proxy_set_header X-Forwarded-For $remote_addr",
+        "proxy_set_header X-Forwarded-Proto $webstack_scheme",
+        "proxy_set_header X-Forwarded-Port $webstack_client_port",
+    } <= set(proxy)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("nginx_client_header_timeout", "3s", "client_header_timeout 3s"),
+        ("nginx_client_body_timeout", "3s", "client_body_timeout 3s"),
+        ("nginx_send_timeout", "3s", "send_timeout 3s"),
+        ("nginx_keepalive_timeout", "3s", "keepalive_timeout 3s"),
+        ("nginx_keepalive_requests", 7, "keepalive_requests 7"),
+        ("nginx_large_client_header_buffers", "2 4k", "large_client_header_buffers 2 4k"),
+    ],
+)
+def test_clients_have_the_time_and_room_that_the_host_gives_them(variable, value, line):
+    assert line in read(render("include/server.conf.j2", **{variable: value}))[""]
+    assert line not in read(render("include/server.conf.j2"))[""]

@@ -37,3 +37,15 @@ def test_entry_without_the_named_key_is_refused():
 def test_path_outside_the_tree_is_refused(dest):
     with pytest.raises(AnsibleActionFail, match="cannot be the path of a file in the tree"):
         list(nginx_tree.destinations(template(dest=dest)))
+
+
+def test_secrets_and_other_files_have_folders_of_their_own():
+    nginx_tree.refuse_misplaced(["http.conf", "sites/secrets.conf"], ["shop.htpasswd", "my-shop.htpasswd"])
+    with pytest.raises(AnsibleActionFail, match=r"'secrets/x\.conf' is no secret"):
+        nginx_tree.refuse_misplaced(["secrets/x.conf"], [])
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".x", "", "a b"])
+def test_a_secret_outside_its_folder_is_refused(name):
+    with pytest.raises(AnsibleActionFail, match="cannot be the name of a secret"):
+        nginx_tree.refuse_misplaced([], [name])

@@ -327,3 +327,57 @@ def test_a_file_in_the_place_of_a_link_is_named(layout):
 def test_links_are_staged(layout, tmp_path):
     staged = tree.stage(layout, LINKED, tmp_path / "scratch")
     assert os.readlink(staged / "webstack/tls/shop") == "/var/lib/webstack/tls/shop/0123"
+
+
+GUARDED = tree.Wanted(FILES, secrets={"shop.htpasswd": "alice:$7$hash\n"})
+
+
+def test_a_secret_is_for_root_and_nginx_alone(layout):
+    commit(layout, GUARDED)
+    path = layout.link / "secrets/shop.htpasswd"
+    assert path.read_text() == "alice:$7$hash\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    # nginx's workers come to it through the folder.
+    assert path.parent.stat().st_mode & 0o777 == 0o755
+    if os.geteuid() == 0:
+        assert (path.owner(), path.group()) == ("root", "www-data")
+    assert not tree.look(layout).differs(GUARDED)
+
+
+def test_a_secret_is_part_of_the_tree(layout):
+    assert len({GUARDED.digest, WANTED.digest, tree.Wanted(FILES, secrets={"shop.htpasswd": ""}).digest}) == 3
+    commit(layout)
+    assert tree.look(layout).differs(GUARDED)
+    commit(layout, GUARDED)
+    assert tree.look(layout).differs(WANTED)
+    staged = tree.stage(layout, GUARDED, layout.root / "scratch")
+    assert (staged / "webstack/secrets/shop.htpasswd").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.chmod(0o644),
+        lambda path: path.chmod(0o600),
+        lambda path: path.write_text("mallory:$7$hash\n"),
+        lambda path: path.unlink(),
+    ],
+)
+def test_a_secret_that_was_changed_by_hand_is_seen_and_repaired(layout, damage):
+    commit(layout, GUARDED)
+    damage(layout.link / "secrets/shop.htpasswd")
+    assert tree.look(layout).changed_by_hand(GUARDED) == ["secrets/shop.htpasswd"]
+    commit(layout, GUARDED)
+    assert not tree.look(layout).differs(GUARDED)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o644])
+def test_no_diff_has_a_secret(layout, mode):
+    changed = tree.Wanted({**FILES, "http.conf": "# new\n"}, secrets={"shop.htpasswd": "alice:$7$other\n"})
+    commit(layout, GUARDED)
+    (layout.link / "secrets/shop.htpasswd").chmod(mode)
+    for wanted in (changed, WANTED):
+        shown = str(list(tree.differences(layout, tree.look(layout), wanted)))
+        assert "$7$" not in shown
+    assert "$7$" not in str(list(tree.differences(layout, tree.Live(), GUARDED)))
+    assert len(list(tree.differences(layout, tree.look(layout), changed))) == 1

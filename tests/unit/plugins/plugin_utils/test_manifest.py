@@ -7,6 +7,7 @@ import datetime
 
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _manifest, _rules
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import documented
 
 MINIMAL = {
     "name": "shop",
@@ -59,6 +60,7 @@ ALL_KEYS = (
     "name, app, source, requirements, python, env, shared, build, migrate, keep_releases, health, notify, "
     "listen, gunicorn, service, nginx, state"
 )
+NGINX_KEYS = ", ".join(documented("python_app")["python_apps"].options["nginx"].options)
 
 
 def shop(**keys):
@@ -85,7 +87,7 @@ MISTAKES = [
     (
         shop(nginx={True: "x"}),
         "nginx.True: unknown key",
-        "the known ones are domains, static, max_body_size, tls, extra",
+        f"the known ones are {NGINX_KEYS}",
     ),
     (shop(app=None), "app: is missing", APP_REMEDY),
     (shop(source=None), "source: is missing", SOURCE_REMEDY),

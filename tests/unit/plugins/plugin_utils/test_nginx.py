@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 
-DEFAULTS = {"max_body_size": "10m", "tls": "off"}
+DEFAULTS = {"max_body_size": "10m", "tls": "off", "read_timeout": "60s", "blocked_paths": []}
 ALONE = {"name": "shop", "upstream": {"servers": ["10.0.0.1:8000"]}}
 
 

@@ -130,7 +130,8 @@ def test_files_are_left_unread_where_it_is_not_known_where_they_are():
 
 def resolve(tls, **keys):
     site = {"name": "shop", "upstream": {"servers": ["unix:/x"]}, "tls": tls, **keys}
-    (resolved,) = _nginx.resolve([site], {"max_body_size": "1m", "tls": "acme"})
+    defaults = {"max_body_size": "1m", "tls": "acme", "read_timeout": "60s", "blocked_paths": []}
+    (resolved,) = _nginx.resolve([site], defaults)
     return resolved["tls"]
 
 
