@@ -120,6 +120,7 @@ def test_defaults_fill_what_an_entry_leaves_out():
             "directory": "/opt/shop",
             "virtualenv": "/opt/shop/venv",
             "current": "",
+            "script_name": "",
             "env": {},
             "writable_paths": [],
             "health": {

@@ -85,7 +85,8 @@ MISTAKES = [
     (
         shop(nginx={True: "x"}),
         "nginx.True: unknown key",
-        "the known ones are domains, static, max_body_size, tls, extra",
+        "the known ones are domains, path, redirects, buffering, headers, access_log, log_query, static, "
+        "max_body_size, tls, extra",
     ),
     (shop(app=None), "app: is missing", APP_REMEDY),
     (shop(source=None), "source: is missing", SOURCE_REMEDY),
@@ -505,7 +506,7 @@ def test_what_is_no_list_of_entries_is_said(manifest, messages):
         (
             blog(nginx={"domains": ["Shop.example.com"]}),
             "(blog): nginx.domains: shop.example.com is already used by 'shop'; "
-            "give each app its own domains",
+            "give each app its own domains or its own path",
         ),
         (
             blog(listen="127.0.0.1:8000"),
@@ -527,7 +528,7 @@ def test_one_app_alone_may_answer_every_name():
     assert _manifest.findings([shop(), blog()]) == []
     assert _manifest.findings([shop(), blog(nginx={})]) == [
         "python_apps[1] (blog): nginx.domains: has none, so it would answer every name, as 'shop' already "
-        "does; give each app its own domains"
+        "does; give each app its own domains or its own path"
     ]
 
 
