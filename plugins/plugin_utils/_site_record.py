@@ -14,14 +14,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule,
 
 # What a site takes over from the manifest's section `nginx`.
 KEYS: tuple[str, ...] = ("headers", "access_log", "log_query")
-VARIABLE_RULES: Mapping[str, Rule] = {}
 
-# Those that no app breaks by, unlike a policy of what a page may load, use or be opened by.
-DEFAULT_HEADERS = {
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-}
 # Headers that are not a site's to set, with what decides them.
 OWNED = {
     "strict-transport-security": "nginx_hsts_max_age decides it",
@@ -56,7 +49,7 @@ FORMATS = {
     ("off", False): "off",
 }
 HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-HEADER_VALUE = re.compile(r"[ -#%-~]*")
+HEADER_VALUE = re.compile(r"(?!~)[ -#%-~]*")
 USE_HEADERS = "write each header as Name: value"
 
 
@@ -67,13 +60,13 @@ class Header(TypedDict):
     value: str
     sent: str  # nginx's variable with what the app sends
     variable: str  # nginx's variable with what is added
+    own: bool  # whether that variable is the site's and not the host's
 
 
 class Record(TypedDict):
     """What a site says of itself, and what is kept of its requests."""
 
     headers: list[Header]
-    hsts: str  # nginx's variable with what a browser is told
     access_log: str  # nginx's name of the format; off for no log
 
 
@@ -105,6 +98,9 @@ def _header_value(name: str, value: object) -> _rules.Problems:
         yield f"{name} has a character that nginx cannot send as it is, such as $ or a line's end; {remedy}"
 
 
+VARIABLE_RULES: Mapping[str, Rule] = {"nginx_headers": Rule(USE_HEADERS, headers)}
+
+
 def between(_prefix: str) -> list[Between]:
     """Return what is judged of several keys, or of several sites. prefix: where the list keeps them."""
     return []
@@ -112,20 +108,14 @@ def between(_prefix: str) -> list[Between]:
 
 def resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> Record:
     """Return what the templates print of a site, by the host's defaults."""
-    name = entry["name"]
-    # As nginx writes variables; no two names come to the same.
-    own = name.replace("-", "_")
+    common, own = _by_lower_name(defaults["headers"]), _by_lower_name(entry.get("headers", {}))
+    merged = enumerate(sorted({**common, **own}.items()), start=1)
     return Record(
         headers=[
-            Header(
-                name=header,
-                value=value,
-                sent=f"upstream_http_{header.lower().replace('-', '_')}",
-                variable=f"webstack_header_{number}_{own}",
-            )
-            for number, (header, value) in enumerate(_headers(entry.get("headers", {})), start=1)
+            _header(name, value, f"{number}_{entry['name']}" if lower in own else "")
+            for number, (lower, (name, value)) in merged
+            if value
         ],
-        hsts=f"webstack_hsts_{own}",
         access_log=FORMATS[
             # YAML reads a bare off as false.
             entry.get("access_log", defaults["access_log"]) or "off", entry.get("log_query", True)
@@ -133,8 +123,17 @@ def resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> Record:
     )
 
 
-def _headers(own: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return the default headers with a site's own over them; an empty one is left out."""
-    named = {name.lower(): (name, value) for name, value in DEFAULT_HEADERS.items()}
-    named |= {name.lower(): (name, "" if value is None else str(value)) for name, value in own.items()}
-    return sorted((name, value) for name, value in named.values() if value.strip())
+def _by_lower_name(value: Mapping[str, object]) -> dict[str, tuple[str, str]]:
+    return {name.lower(): (name, "" if item is None else str(item).strip()) for name, item in value.items()}
+
+
+def _header(name: str, value: str, own: str) -> Header:
+    """Return a header. own: what tells the site's variable from those of others; "" for the host's."""
+    as_variable = name.lower().replace("-", "_")
+    return Header(
+        name=name,
+        value=value,
+        sent=f"upstream_http_{as_variable}",
+        variable=f"webstack_header_{own.replace('-', '_') or as_variable}",
+        own=bool(own),
+    )

@@ -49,8 +49,11 @@ def render(name, **variables):
     return environment.get_template(name).render({**defaults, **FOUND, **variables})
 
 
+DEFAULTS = {"max_body_size": "10m", "tls": "off", "headers": {"X-Mine": "1"}, "access_log": "combined"}
+
+
 def resolve(*sites):
-    return _nginx.resolve(list(sites), {"max_body_size": "10m", "tls": "off", "access_log": "combined"})
+    return _nginx.resolve(list(sites), DEFAULTS)
 
 
 def site(entry=SHOP, **changes):
@@ -296,12 +299,14 @@ def test_a_site_that_leaves_tls_is_served_both_ways_at_first():
     ids=["issued", "not issued yet", "files", "self-signed", "switched off"],
 )
 def test_browsers_are_bound_to_https_by_certificates_that_they_trust_alone(mode, issued, age, expected):
-    text = tls(mode, __nginx_issued_sites=issued, nginx_hsts_max_age=age)
-    assert (f'"on:" "max-age={age}";' in text) is expected
+    variables = {"__nginx_issued_sites": issued, "nginx_hsts_max_age": age}
+    headers = read(render("headers.conf.j2", site=resolve({**SHOP, "tls": mode})[0], **variables))[""]
+    assert ("add_header Strict-Transport-Security $webstack_hsts always" in headers) is expected
+    assert f'"on:" "max-age={age}";' in http(**variables)
 
 
 def test_subdomains_are_bound_to_https_where_the_user_says_so():
-    text = tls("acme", nginx_hsts_include_subdomains=True)
+    text = http(nginx_hsts_include_subdomains=True)
     assert '"on:" "max-age=63072000; includeSubDomains";' in text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 
-DEFAULTS = {"max_body_size": "10m", "tls": "off", "access_log": "combined"}
+DEFAULTS = {"max_body_size": "10m", "tls": "off", "headers": {}, "access_log": "combined"}
 ALONE = {"name": "shop", "upstream": {"servers": ["10.0.0.1:8000"]}}
 
 

@@ -127,7 +127,9 @@ def test_files_are_left_unread_where_it_is_not_known_where_they_are():
 
 def resolve(tls, **keys):
     site = {"name": "shop", "upstream": {"servers": ["unix:/x"]}, "tls": tls, **keys}
-    (resolved,) = _nginx.resolve([site], {"max_body_size": "1m", "tls": "acme", "access_log": "off"})
+    (resolved,) = _nginx.resolve(
+        [site], {"max_body_size": "1m", "tls": "acme", "headers": {}, "access_log": "off"}
+    )
     return resolved["tls"]
 
 
