@@ -172,6 +172,15 @@ def test_an_authority_is_asked_for_names_that_it_can_look_at():
     assert "acme proves a name over HTTP, which *.a.example cannot be" in finding
 
 
+def test_a_certificate_is_judged_where_it_is_asked_for_by_what_others_say_of_the_server():
+    nginx = {"domains": DOMAINS}
+    leading, asking = {**nginx, "redirects": ["*.a.example"]}, {**nginx, "path": "/blog/", "tls": "acme"}
+    (finding,) = findings(site(**leading), site("blog", **asking))
+    assert finding.startswith("[1] (blog): tls: acme proves a name over HTTP, which *.a.example cannot be")
+    (finding,) = _manifest.findings([app(**leading), app("blog", **asking)])
+    assert finding.startswith("python_apps[1] (blog): nginx.tls: acme proves a name over HTTP")
+
+
 def test_a_default_for_tls_is_judged_by_what_the_server_says():
     files = {"certificate": "/a.pem", "key": "/a.key", "on_host": True}
     sites = [site(domains=["*.a.example"]), blog(domains=["*.a.example"], tls=files)]
