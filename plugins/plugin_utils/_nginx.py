@@ -152,7 +152,10 @@ class NginxSite(TypedDict):
 
 
 class NginxServer(NginxSite):
-    """A server block. What is of the block is the same in all of its sites, and the first names it."""
+    """A server block. What is of the block is the same in all of its sites, and the first names it.
+
+    apps: its sites, that with the shortest path first.
+    """
 
     apps: list[NginxSite]
 

@@ -70,12 +70,16 @@ def path_of(entry: Entry, prefix: str) -> str:
 
 
 def servers(entries: Iterable[Entry], prefix: str) -> list[list[Entry]]:
-    """Return the sites that are to be there, those with the same domains together: nginx's server blocks."""
+    """Return the sites that are to be there, those with the same domains together: nginx's server blocks.
+
+    The first of a block is the one with the shortest path, so that neither the list's order nor a site below
+    it changes what the block is named after.
+    """
     groups: dict[frozenset[str], list[Entry]] = {}
     for entry in entries:
         if entry.present:
             groups.setdefault(names_of(entry, prefix), []).append(entry)
-    return list(groups.values())
+    return [sorted(group, key=lambda entry: len(path_of(entry, prefix))) for group in groups.values()]
 
 
 def shared(group: Sequence[Entry], prefix: str, keys: Iterable[str]) -> dict[str, Any]:

@@ -56,6 +56,10 @@ def test_sites_with_the_same_domains_and_paths_of_their_own_are_one_server():
     assert servers[0]["apps"][1]["domains"] == DOMAINS
 
 
+def test_the_shortest_path_names_a_server_wherever_it_is_listed():
+    assert resolve(blog(), site("wiki", path="/a/b/c/d/"), site())[0]["name"] == "shop"
+
+
 def test_sites_without_domains_can_have_a_path_each():
     sites = [site(domains=[]), blog(domains=[])]
     assert findings(*sites) == []
