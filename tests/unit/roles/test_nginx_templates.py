@@ -443,8 +443,9 @@ def test_a_header_is_the_apps_where_it_sends_one():
 
 
 def test_the_hosts_headers_are_mapped_once():
-    maps = read(http(nginx_headers={"X-Mine": "a b", "X-None": ""}))
+    maps = read(http(nginx_headers={"X-Mine": "a b", "X-Off": 0, "X-None": "", "X-None-Too": None}))
     assert maps["map $upstream_http_x_mine $webstack_header_x_mine"] == ['"" "a b"', 'default ""']
+    assert maps["map $upstream_http_x_off $webstack_header_x_off"] == ['"" 0', 'default ""']
     assert "x_none" not in str(maps)
     assert "x_mine" not in site()
 
