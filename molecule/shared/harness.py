@@ -310,6 +310,7 @@ def app(environ, start_response):
         "instance": os.environ.get("WEBSTACK_INSTANCE"),
         "address": environ.get("HTTP_X_FORWARDED_FOR"),
         "host": environ.get("HTTP_HOST"),
+        "script_name": environ.get("SCRIPT_NAME"),
     }}
     start_response(status, [("Content-Type", "application/json")])
     return [json.dumps(answer).encode()]

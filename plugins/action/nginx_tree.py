@@ -30,6 +30,7 @@ ARGUMENTS = {
     # The module says what is in them.
     "certificates": {"type": "list", "elements": "dict", "default": []},
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
+    "logs": {"type": "list", "elements": "str", "default": []},
 }
 SECRET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
@@ -64,6 +65,7 @@ class ActionModule(ActionBase):
                 "remove_default_site": arguments["remove_default_site"],
                 "certificates": arguments["certificates"],
                 "keep_certificates": arguments["keep_certificates"],
+                "logs": arguments["logs"],
             },
             task_vars=variables,
         )

@@ -41,8 +41,9 @@ certificates: "{{ nginx_sites | webstack.python.nginx_certificates(nginx_tls, pl
 RETURN = r"""
 _value:
   description:
-    - A mapping for each site, with C(name), C(domains), C(acme), C(certificate) and C(key); the last two
-      are none where a certificate is made on the proxy.
+    - A mapping for each server block that is served so, named after its first site, with C(name),
+      C(domains), C(acme), C(certificate) and C(key); the last two are none where a certificate is made on
+      the proxy.
   type: list
   elements: dict
 """

@@ -41,7 +41,7 @@ _value:
   description: The findings; none where all is well.
   type: list
   elements: str
-  sample: ["nginx_sites[0] (shop): upstream: is missing; name its servers"]
+  sample: ["nginx_sites[0] (shop): upstream: is missing; name its servers, or the root of a static site"]
 """
 
 

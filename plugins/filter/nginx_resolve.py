@@ -12,7 +12,8 @@ name: nginx_resolve
 short_description: Entries of nginx_sites with every key set
 version_added: 0.1.0
 description:
-  - Completes entries of C(nginx_sites) by host-wide defaults, so that templates only print.
+  - Completes entries of C(nginx_sites) by host-wide defaults, so that templates only print. Those with the
+    same domains become one server block; absent ones are left out.
 positional: _input, defaults
 options:
   _input:
@@ -22,8 +23,8 @@ options:
     required: true
   defaults:
     description:
-      - Values for what an entry leaves out, with the keys C(max_body_size), C(tls), C(read_timeout) and
-        C(blocked_paths).
+      - Values for what an entry leaves out, with the keys C(max_body_size), C(tls), C(read_timeout),
+        C(blocked_paths), C(headers) and C(access_log).
     type: dict
     required: true
 author: webstack.python contributors (@webstack-python)
@@ -35,15 +36,25 @@ resolved: "{{ nginx_sites | webstack.python.nginx_resolve(__nginx_defaults) }}"
 
 RETURN = r"""
 _value:
-  description: The entries, each with the same set of keys.
+  description:
+    - The server blocks, each with the keys of its first entry, in which what is of the block is the same as
+      in the others, and with C(apps).
   type: list
   elements: dict
   contains:
+    apps:
+      description: The entries of the block, each with all keys but this one.
+      type: list
+      elements: dict
     name:
       description: The site's name.
       type: str
     domains:
       description: The host names it answers.
+      type: list
+      elements: str
+    names:
+      description: What its certificate is for; its domains, and the names that lead to the first.
       type: list
       elements: str
     catch_all:
@@ -52,7 +63,7 @@ _value:
     upstream:
       description:
         - C(name) of the upstream block, C(servers) as nginx writes them, and C(keepalive), the idle
-          connections of each worker.
+          connections of each worker. None for a static site.
       type: dict
     static:
       description: Folders that nginx serves, each with C(prefix) and C(alias), both ending in a slash.
@@ -75,9 +86,14 @@ _value:
         - Who may ask the site, how often, and for what; names of nginx's variables, networks in full, and
           regular expressions of paths and agents.
       type: dict
-    state:
-      description: V(present) or V(absent).
-      type: str
+    place:
+      description: C(path), C(redirects), C(root) and C(buffering).
+      type: dict
+    record:
+      description:
+        - C(headers), each with its name, value and nginx's variables, and the format of the log in
+          C(access_log).
+      type: dict
 """
 
 

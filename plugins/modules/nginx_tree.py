@@ -117,6 +117,14 @@ options:
     type: list
     elements: str
     default: []
+  logs:
+    description:
+      - Names of sites whose logs in C(/var/log/nginx), C(NAME.access.log) and C(NAME.error.log), are made
+        where they are not there, as Debian makes its own. Nginx itself would make them readable to every
+        user.
+    type: list
+    elements: str
+    default: []
   remove_default_site:
     description:
       - Disable the site of Debian's package, which is a default server as one of the tree's sites is.
@@ -171,6 +179,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webstack.python.plugins.module_utils import (
+    _nginx_logs,
     _nginx_server,
     _nginx_tree,
     _systemd,
@@ -209,6 +218,7 @@ ARGUMENTS = {
         "required_together": [("certificate", "key")],
     },
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
+    "logs": {"type": "list", "elements": "str", "default": []},
 }
 FAILURES = (
     CertificateError,
@@ -263,6 +273,7 @@ def apply(module: AnsibleModule, requests: list[Request]) -> Outcome:
     certificates = Certificates(Store(), requests, live).adopted(by_tls())
     left = certificates.prune([*live.values(), *certificates.links().values()])
     made = [certificates.store.make(request) for request in certificates.missing()]
+    _nginx_logs.make(module.params["logs"])
     try:
         outcome = plan(module, certificates.links(), layout.scratch).run(check=False)
     finally:

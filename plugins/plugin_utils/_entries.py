@@ -27,12 +27,14 @@ class Schema:
     variable: the list's name, an option of the role that documents it.
     rules: the rules of its values, by dotted path.
     needed: keys that an entry must have unless its state is absent.
+    either: keys of which it must have one, likewise; the first is the usual one.
     """
 
     variable: str
     role: str
     rules: Mapping[str, Rule]
     needed: tuple[str, ...]
+    either: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def _check_entry(value: object, place: str, schema: Schema, host: str) -> tuple[
         for key in schema.needed:
             if key not in value:
                 checker.missing(key)
+        if schema.either and not set(schema.either).intersection(value):
+            checker.missing(schema.either[0])
     label = f"{place} ({data['name']})" if data.get("name") else place
     return Entry(label, data, host), checker.findings
 
@@ -159,34 +163,3 @@ def same_addresses(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
                 yield entry, Finding("listen", problem)
                 break
         taken.append((endpoint, entry))
-
-
-def same_domains(key: str) -> Between:
-    """Make the comparison that no domain belongs to two entries, case aside, found at a key."""
-
-    def comparison(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
-        owners: dict[str, Entry] = {}
-        for entry in filter(lambda entry: entry.present, entries):
-            for domain in dict.fromkeys(name.lower() for name in entry.get(key, [])):
-                owner = owners.setdefault(domain, entry)
-                if owner.name != entry.name:
-                    problem = f"{domain} is already used by {owner.name!r}; give each app its own domains"
-                    yield entry, Finding(key, problem)
-
-    return comparison
-
-
-def one_catch_all(key: str) -> Between:
-    """Make the comparison that at most one entry has no domains, found at a key."""
-
-    def comparison(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
-        catch_alls = [entry for entry in entries if entry.present and entry.name and not entry.get(key)]
-        for entry in catch_alls:
-            if entry.name != catch_alls[0].name:
-                problem = (
-                    f"has none, so it would answer every name, as {catch_alls[0].name!r} already does; "
-                    "give each app its own domains"
-                )
-                yield entry, Finding(key, problem)
-
-    return comparison

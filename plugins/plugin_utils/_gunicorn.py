@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _rules, _site_place
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
     entries,
     plain,
@@ -69,6 +69,7 @@ SCHEMA = Schema(
         "virtualenv": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
         "current": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
         "writable_paths": Rule(_rules.USE_ABSOLUTE, _rules.each(_rules.absolute_path)),
+        "path": Rule(_site_place.USE_PATH, _site_place.url_path),
         "health.host": Rule("write a host name", _rules.host_header),
         "keep": Rule("write a whole number from 2", _rules.between(2)),
     },
@@ -82,7 +83,7 @@ VARIABLE_RULES = {f"gunicorn_{key.replace('.', '_')}": SCHEMA.rules[key] for key
 class Health(TypedDict):
     """What the probe asks, and which answers are good."""
 
-    path: str
+    path: str  # as a visitor asks for it
     status: list[int]  # empty: any below 500
     timeout: int  # seconds until a new instance must have given a good answer
     host: str  # the Host header
@@ -122,6 +123,7 @@ class GunicornApp(TypedDict):
     directory: str  # absolute; may lead through a link that the swap resolves
     virtualenv: str  # absolute; likewise
     current: str  # absolute path of a link that follows the live instance; "" for none
+    script_name: str  # the URL prefix below which the app is, "/shop"; "" for none
     env: dict[str, str]
     writable_paths: list[str]
     health: Health
@@ -199,6 +201,8 @@ def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
     if "keep_releases" in app:
         entry["keep"] = app["keep_releases"]
     entry.update({key: app[key] for key in ("listen", "service", "notify") if key in app})
+    if "path" in app.get("nginx", {}):
+        entry["path"] = app["nginx"]["path"]
     entry.update(app.get("gunicorn", {}))
     return entry
 
@@ -225,6 +229,7 @@ def resolve(gunicorn_apps: object, defaults: object, only: object = ()) -> list[
 def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornApp:
     name = entry["name"]
     listen = entry.get("listen", "unix")
+    path = entry.get("path", "/")
     server = {key: entry.get(key, defaults[key]) for key in OVERRIDABLE}
     return GunicornApp(
         name=name,
@@ -233,9 +238,10 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornA
         directory=entry.get("directory", ""),
         virtualenv=entry.get("virtualenv", ""),
         current=entry.get("current", ""),
+        script_name=path.rstrip("/"),
         env={key: str(value) for key, value in entry.get("env", {}).items()},
         writable_paths=entry.get("writable_paths", []),
-        health=resolve_health(entry.get("health", {})),
+        health=resolve_health(entry.get("health", {}), path),
         notify={"before": [], "after": [], **entry.get("notify", {})},
         listen=listen,
         socket=_socket(name, listen),
@@ -251,10 +257,10 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornA
     )
 
 
-def resolve_health(health: Mapping[str, Any]) -> Health:
-    """Complete what an entry says of its health."""
+def resolve_health(health: Mapping[str, Any], path: str) -> Health:
+    """Complete what an entry says of its health. path: that of the app, with a slash at its end."""
     return Health(
-        path=health.get("path", "/"),
+        path=path.rstrip("/") + health.get("path", "/"),
         status=health.get("status", [200] if "path" in health else []),
         timeout=health.get("timeout", 30),
         host=health.get("host", "localhost"),

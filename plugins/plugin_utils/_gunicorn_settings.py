@@ -150,6 +150,7 @@ OWNED = {
     "wsgi_app": "use app",
     "paste": "use app",
     "raw_paste_global_conf": "use app",
+    "root_path": "use path",
     "chdir": "the app runs in its release",
     "user": "systemd starts the app as its own user",
     "group": "systemd starts the app as its own user",

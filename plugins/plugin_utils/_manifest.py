@@ -13,6 +13,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import (
     _nginx,
     _only,
     _rules,
+    _site_place,
     _source_rules,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
@@ -28,9 +29,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
     Schema,
     check_list,
     compare,
-    one_catch_all,
     same_addresses,
-    same_domains,
     same_names,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule
@@ -183,8 +182,9 @@ def _on_app_host(python_apps: object, host: str, inventory: Inventory) -> list[R
         reported += [
             Reported(entry.label, finding) for entry, finding in comparison(joined) if id(entry) in own
         ]
+    blocks = _nginx.by_server(entries, "nginx.")
     for number, default in enumerate(inventory.tls_defaults_of(host) if inventory.certificates else []):
-        silent = [entry for entry in entries if number == 0 or entry.get("nginx.tls") is None]
+        silent = [entry for entry in blocks if number == 0 or entry.get("nginx.tls") is None]
         reported += compare(silent, _nginx.tls_findings("nginx.", inventory.base, default))
     others = [proxy for proxy in inventory.proxies_of(host) if proxy != host]
     if others:
@@ -224,10 +224,9 @@ def _parts(python_apps: object, keys: Sequence[str]) -> object:
 
 
 def _front_comparisons(inventory: Inventory) -> list[Any]:
-    comparisons = [same_domains("nginx.domains"), _same_sections, _own_addresses]
-    comparisons += _nginx.site_comparisons("nginx.")
+    comparisons = [_same_sections, _own_addresses, *_nginx.site_comparisons("nginx.")]
     if inventory.proxy_hosts:
-        comparisons.append(one_catch_all("nginx.domains"))
+        comparisons.append(_site_place.one_catch_all("nginx."))
     return comparisons
 
 

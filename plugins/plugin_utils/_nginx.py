@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from ansible_collections.webstack.python.plugins.plugin_utils import (
     _acme,
@@ -27,12 +27,11 @@ from ansible_collections.webstack.python.plugins.plugin_utils._data import (
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import (
     Between,
+    Entry,
     Schema,
     check_list,
     check_variables,
     compare,
-    one_catch_all,
-    same_domains,
     same_names,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule
@@ -50,6 +49,9 @@ FEATURES = {
     "record": _site_record,
 }
 SITE_KEYS = ("max_body_size", "tls", "extra", *(key for part in FEATURES.values() for key in part.KEYS))
+# What sites with the same domains each have for themselves; all else is of their one server block.
+OWN_KEYS = ("path", "buffering", "max_body_size", "extra")
+SERVER_KEYS = ("domains", *(key for key in SITE_KEYS if key not in OWN_KEYS))
 WILDCARDS = ("0.0.0.0", "[::]")
 KEEPALIVE = {"gthread": 16, "sync": 0, "gevent": 16, "asgi": 16}
 
@@ -70,19 +72,22 @@ def site_rules(prefix: str = "") -> dict[str, Rule]:
 
 def site_comparisons(prefix: str = "") -> list[Between]:
     """Return what sites are held against each other by, and several keys of one."""
-    return [comparison for part in FEATURES.values() for comparison in part.between(prefix)]
+    comparisons = [comparison for part in FEATURES.values() for comparison in part.between(prefix)]
+    return [*comparisons, _site_place.same_settings(prefix, [key for key in SERVER_KEYS if key != "domains"])]
 
 
 SCHEMA = Schema(
     variable="nginx_sites",
     role="nginx",
-    needed=("upstream",),
+    needed=(),
+    either=("upstream", "root"),
     rules={
         **site_rules(),
         "name": Rule(_rules.USE_NAME, _rules.matches(_rules.NAME, "is not a name", _rules.USE_NAME)),
-        "upstream": Rule("name its servers"),
+        "upstream": Rule("name its servers, or the root of a static site"),
         "upstream.servers": Rule(_rules.USE_SERVERS, _rules.servers),
         "upstream.keepalive": Rule("write a whole number from 0", _rules.between(0)),
+        "root": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
         "static": Rule("write URL prefixes to absolute paths", _rules.static_absolute),
     },
 )
@@ -132,8 +137,9 @@ class NginxSite(TypedDict):
 
     name: str
     domains: list[str]
+    names: list[str]  # what its certificate is for: its domains, and the names that lead to the first
     catch_all: bool  # no domains: the site answers every name
-    upstream: Upstream
+    upstream: Upstream | None  # None where its files are all there is
     static: list[Static]
     max_body_size: str
     tls: Certificate | None
@@ -141,9 +147,17 @@ class NginxSite(TypedDict):
     limits: dict[str, Any]
     cache: dict[str, Any]
     pages: dict[str, Any]
-    place: dict[str, Any]
-    record: dict[str, Any]
-    state: Literal["present", "absent"]
+    place: _site_place.Place
+    record: _site_record.Record
+
+
+class NginxServer(NginxSite):
+    """A server block. What is of the block is the same in all of its sites, and the first names it.
+
+    apps: its sites, that with the shortest path first.
+    """
+
+    apps: list[NginxSite]
 
 
 def findings(
@@ -156,10 +170,10 @@ def findings(
     """
     values = {name: plain_or_unreadable(value) for name, value in (variables or {}).items()}
     reported, checked = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
-    reported += compare(checked, same_names, same_domains("domains"), one_catch_all("domains"))
+    reported += compare(checked, same_names, *site_comparisons(), _site_place.one_catch_all(""))
+    reported += compare(checked, _site_place.one_source)
     default = values.get("nginx_tls")
-    reported += compare(checked, *site_comparisons())
-    reported += compare(checked, tls_findings("", base, default))
+    reported += compare(by_server(checked, ""), tls_findings("", base, default))
     serves = any(entry.present and is_by_tls(entry.get("tls", default)) for entry in checked)
     return [
         *check_variables(values, SCHEMA.role, VARIABLE_RULES),
@@ -200,6 +214,11 @@ def _endpoints(listen: object) -> list[_rules.Endpoint]:
     items = listen if isinstance(listen, list) else []
     found = [_rules.nginx_endpoint(item) for item in items if isinstance(item, str)]
     return [endpoint for endpoint in found if endpoint]
+
+
+def by_server(found: list[Entry], prefix: str) -> list[Entry]:
+    """Return an entry a server block, with all that its sites say of it, named by who gives its TLS."""
+    return _site_place.as_servers(found, prefix, SERVER_KEYS, "tls")
 
 
 def tls_findings(prefix: str, base: str | None, default: object) -> Between:
@@ -282,29 +301,36 @@ def address(variables: Mapping[str, Any], app_host: str) -> str:
     return app_host
 
 
-def resolve(nginx_sites: object, defaults: object) -> list[NginxSite]:
-    """Complete entries of nginx_sites by the host-wide defaults.
+def resolve(nginx_sites: object, defaults: object) -> list[NginxServer]:
+    """Complete those entries of nginx_sites that are present, by the host-wide defaults.
 
-    defaults: max_body_size and others, as in an entry. Raises what Ansible raises where a template
-    cannot be filled in.
+    Entries with the same domains are one server block. defaults: max_body_size and others, as in an
+    entry. Raises what Ansible raises where a template cannot be filled in.
     """
     common = plain(defaults)
-    return [_resolve(entry, common) for entry in plain(entries(nginx_sites, "nginx_sites"))]
+    groups = [[_resolve(entry, common) for entry in group] for group in _servers(nginx_sites)]
+    return [NginxServer(**group[0], apps=group) for group in groups]
+
+
+def _servers(nginx_sites: object) -> list[list[dict[str, Any]]]:
+    """Return the present entries by server block, each with all that is said of the block."""
+    found = [Entry("", entry) for entry in plain(entries(nginx_sites, "nginx_sites"))]
+    return [
+        [{**entry.data, **_site_place.shared(group, "", SERVER_KEYS)} for entry in group]
+        for group in _site_place.servers(found, "")
+    ]
 
 
 def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite:
-    upstream = entry.get("upstream", {})
+    place = _site_place.resolve(entry, defaults)
     return NginxSite(
         name=entry["name"],
         domains=entry.get("domains", []),
+        names=names(entry),
         catch_all=not entry.get("domains"),
-        upstream=Upstream(
-            name=f"webstack_{entry['name']}",
-            servers=upstream.get("servers", []),
-            keepalive=upstream.get("keepalive", 0),
-        ),
+        upstream=_upstream(entry),
         static=[
-            Static(prefix=prefix, alias=folder.rstrip("/") + "/")
+            Static(prefix=_site_place.location(place["path"], prefix), alias=folder.rstrip("/") + "/")
             for prefix, folder in sorted(entry.get("static", {}).items())
         ],
         max_body_size=entry.get("max_body_size", defaults["max_body_size"]),
@@ -313,9 +339,24 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite
         limits=_site_limits.resolve(entry, defaults),
         cache=_site_cache.resolve(entry, defaults),
         pages=_site_pages.resolve(entry, defaults),
-        place=_site_place.resolve(entry, defaults),
+        place=place,
         record=_site_record.resolve(entry, defaults),
-        state=entry.get("state", "present"),
+    )
+
+
+def names(entry: Mapping[str, Any]) -> list[str]:
+    """Return the names that a site's certificate is for."""
+    return [*entry.get("domains", []), *entry.get("redirects", [])]
+
+
+def _upstream(entry: Mapping[str, Any]) -> Upstream | None:
+    upstream = entry.get("upstream")
+    if upstream is None:
+        return None
+    return Upstream(
+        name=f"webstack_{entry['name']}",
+        servers=upstream["servers"],
+        keepalive=upstream.get("keepalive", 0),
     )
 
 
@@ -339,14 +380,14 @@ def certificates(nginx_sites: object, default: object, base: str) -> list[dict[s
     what Ansible raises where a template cannot be filled in.
     """
     wanted = []
-    for entry in plain(entries(nginx_sites, "nginx_sites")):
+    for entry, *_others in _servers(nginx_sites):
         tls = _tls.read(entry.get("tls", plain(default)))
-        if entry.get("state") != "absent" and tls.mode not in (_tls.OFF, "host"):
+        if tls.mode not in (_tls.OFF, "host"):
             own = tls.mode == "files"
             wanted.append(
                 {
                     "name": entry["name"],
-                    "domains": entry.get("domains", []),
+                    "domains": names(entry),
                     "acme": tls.mode == _tls.ACME,
                     "certificate": _tls.text_of(tls.certificate, base) if own else None,
                     "key": _tls.text_of(tls.key, base) if own else None,
@@ -372,15 +413,15 @@ def on_host(nginx_sites: object) -> list[dict[str, Any]]:
     Raises what Ansible raises where a template cannot be filled in.
     """
     wanted = []
-    for entry in plain(entries(nginx_sites, "nginx_sites")):
+    for entry, *_others in _servers(nginx_sites):
         tls = _tls.read(entry.get("tls"))
-        if entry.get("state") != "absent" and tls.mode == "host":
+        if tls.mode == "host":
             wanted.append(
                 {
                     "label": f"{entry['name']}: tls",
                     "certificate": tls.certificate,
                     "key": tls.key,
-                    "domains": entry.get("domains", []),
+                    "domains": names(entry),
                 }
             )
     return wanted

@@ -75,6 +75,7 @@ RESERVED_ENV = {
     "LISTEN_PID": "systemd sets it",
     "NOTIFY_SOCKET": "systemd sets it",
     "GUNICORN_CMD_ARGS": "use the keys of Gunicorn",
+    "SCRIPT_NAME": "use path",
     "PYTHONPATH": "the release's code is on it; name other folders in pythonpath of Gunicorn's settings",
     "WEB_CONCURRENCY": "use workers",
     **{

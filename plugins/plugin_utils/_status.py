@@ -16,7 +16,7 @@ GAP = "  "
 MIB = 1024 * 1024
 ID_LENGTH = 12  # of a commit that is shown; those of releases and instances have as many
 # What of an entry is looked at: neither a secret nor what needs one.
-KEYS = ("name", "state", "health", "nginx")
+KEYS = ("name", "state", "health", "nginx", "path")
 HEALTH: Mapping[str, type] = {"path": str, "status": list, "host": str, "scheme": str, "body": str}
 
 
@@ -33,8 +33,8 @@ def requests(python_apps: object, gunicorn_apps: object) -> list[dict[str, Any]]
 
     Whatever is wrong with an entry is left out: a wrong manifest must not hide how the apps are.
     """
-    found = [_request(entry, _domains(entry)) for entry in _entries(python_apps)]
-    found += [_request(entry, {}) for entry in _entries(gunicorn_apps)]
+    found = [_request(entry, _domains(entry), _section(entry)) for entry in _entries(python_apps)]
+    found += [_request(entry, {}, entry) for entry in _entries(gunicorn_apps)]
     return list({request["name"]: request for request in found}.values())
 
 
@@ -48,7 +48,8 @@ def _entries(value: object) -> list[dict[str, Any]]:
     return [entry for entry in found if isinstance(entry.get("name"), str)]
 
 
-def _request(entry: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+def _request(entry: Mapping[str, Any], more: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is asked of an app. more: of its health. place: where its path is."""
     said = entry.get("health")
     health = {
         key: value
@@ -56,12 +57,18 @@ def _request(entry: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any
         if key in HEALTH and isinstance(value, HEALTH[key])
     }
     state = "absent" if entry.get("state") == "absent" else "present"
-    return {"name": entry["name"], "state": state, "health": _gunicorn.resolve_health({**health, **more})}
+    path = place.get("path", "/")
+    asked = _gunicorn.resolve_health({**health, **more}, path if isinstance(path, str) else "/")
+    return {"name": entry["name"], "state": state, "health": asked}
+
+
+def _section(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    nginx = entry.get("nginx")
+    return nginx if isinstance(nginx, dict) else {}
 
 
 def _domains(entry: Mapping[str, Any]) -> dict[str, str]:
-    nginx = entry.get("nginx")
-    domains = nginx.get("domains") if isinstance(nginx, dict) else None
+    domains = _section(entry).get("domains")
     named = isinstance(domains, list) and all(isinstance(name, str) for name in domains)
     return {"host": _gunicorn.probe_host({"domains": domains} if named else {})}
 

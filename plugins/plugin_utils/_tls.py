@@ -106,7 +106,8 @@ def between(prefix: str, base: str | None, now: datetime.datetime, default: obje
             value = entry.get(f"{prefix}tls", default)
             if not entry.present or list(problems(value or False)):
                 continue
-            tls, domains = read(value), entry.get(f"{prefix}domains", [])
+            tls = read(value)
+            domains = [*entry.get(f"{prefix}domains", []), *entry.get(f"{prefix}redirects", [])]
             if tls.mode != OFF:
                 yield from ((entry, Finding(f"{prefix}tls", problem)) for problem in _addresses(domains))
             if tls.mode == ACME:

@@ -276,3 +276,21 @@ def test_the_public_tcp_socket_may_come_before_its_address():
     assert not [line for line in lines if line.startswith("SocketUser")]
     target = directives(render("app.target.j2", {"listen": "10.0.0.11:8000"}))
     assert "Wants=gunicorn-shop-10.0.0.11:8000.socket gunicorn-shop.service" in target
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("worker_class", ["gthread", "sync", "gevent", "asgi"])
+def test_the_app_learns_the_path_below_which_it_is(worker_class, check):
+    entry = {"worker_class": worker_class, "path": "/shop/"}
+    unit = render("instance.service.j2", entry, check=check)
+    # An app that both reached would be told twice.
+    assert ("\nEnvironment=SCRIPT_NAME=/shop\n" in unit) is (worker_class != "asgi")
+    text = render("gunicorn.conf.py.j2", entry)
+    assert ("\nroot_path = '/shop'\n" in text) is (worker_class == "asgi")
+
+
+def test_an_app_at_the_root_is_told_nothing():
+    for worker_class in ("gthread", "asgi"):
+        entry = {"worker_class": worker_class, "path": "/"}
+        assert "SCRIPT_NAME=" not in render("instance.service.j2", entry)
+        assert "root_path =" not in render("gunicorn.conf.py.j2", entry)

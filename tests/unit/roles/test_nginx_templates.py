@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -50,8 +51,11 @@ def render(name, **variables):
     return environment.get_template(name).render({**defaults, **FOUND, **variables})
 
 
+DEFAULTS = {"max_body_size": "10m", "tls": "off", "headers": {"X-Mine": "1"}, "access_log": "combined"}
+
+
 def resolve(*sites):
-    return _nginx.resolve(list(sites), {"max_body_size": "10m", "tls": "off", **LIMITS})
+    return _nginx.resolve(list(sites), {**DEFAULTS, **LIMITS})
 
 
 def site(entry=SHOP, **changes):
@@ -126,6 +130,9 @@ def test_site_answers_its_domains_on_every_address():
         "listen [::]:80",
         "server_name shop.example.com www.shop.example.com",
         "include /etc/nginx/webstack/include/server.conf",
+        "include /etc/nginx/webstack/headers/shop.conf",
+        "access_log /var/log/nginx/shop.access.log combined",
+        "error_log /var/log/nginx/shop.error.log",
         "proxy_read_timeout 60s",
         "proxy_send_timeout 60s",
         "client_max_body_size 10m",
@@ -170,7 +177,7 @@ def test_extra_that_ends_in_a_comment_leaves_the_block_closed():
 )
 def test_hostile_folder_stays_one_word(hostile):
     found = read(site(static={"/static/": hostile}))
-    assert set(found) == {
+    assert {block for block in found if not block.startswith("map ")} == {
         "upstream webstack_shop",
         "server",
         "server > location /",
@@ -236,16 +243,15 @@ def test_posts_are_not_sent_twice():
 def test_timeouts_follow_the_variables():
     proxy = read(render("include/proxy.conf.j2", nginx_proxy_connect_timeout="1s"))[""]
     assert "proxy_connect_timeout 1s" in proxy
-    (resolved,) = _nginx.resolve(
-        [SHOP], {"max_body_size": "1m", "tls": "off", **LIMITS, "read_timeout": "5m"}
-    )
+    (resolved,) = _nginx.resolve([SHOP], {**DEFAULTS, **LIMITS, "read_timeout": "5m"})
     server = read(render("site.conf.j2", site=resolved))["server"]
     assert {"proxy_read_timeout 5m", "proxy_send_timeout 5m"} <= set(server)
 
 
 def test_static_files_keep_the_request_id():
     """A location with an add_header of its own would lose the server's."""
-    assert "add_header X-Request-ID $request_id always" in read(render("include/server.conf.j2"))[""]
+    headers = read(render("headers.conf.j2", site=resolve(SHOP)[0]))[""]
+    assert "add_header X-Request-ID $request_id always" in headers
     assert "add_header" not in render("include/static.conf.j2")
 
 
@@ -284,7 +290,7 @@ def test_a_site_that_leaves_tls_is_served_both_ways_at_first():
     found = read(render("site.conf.j2", site=resolve(SHOP)[0], __nginx_leaving={"shop": kept}))
     assert "listen 80" in found["server"]
     assert {"listen 443 ssl", "ssl_certificate /etc/ssl/shop.pem"} <= set(found["server 2"])
-    assert "Strict-Transport-Security" not in str(found)
+    assert "Strict-Transport-Security" not in render("headers.conf.j2", site=resolve(SHOP)[0])
 
 
 @pytest.mark.parametrize(
@@ -299,13 +305,15 @@ def test_a_site_that_leaves_tls_is_served_both_ways_at_first():
     ids=["issued", "not issued yet", "files", "self-signed", "switched off"],
 )
 def test_browsers_are_bound_to_https_by_certificates_that_they_trust_alone(mode, issued, age, expected):
-    text = tls(mode, __nginx_issued_sites=issued, nginx_hsts_max_age=age)
-    assert (f'add_header Strict-Transport-Security "max-age={age}" always;' in text) is expected
+    variables = {"__nginx_issued_sites": issued, "nginx_hsts_max_age": age}
+    headers = read(render("headers.conf.j2", site=resolve({**SHOP, "tls": mode})[0], **variables))[""]
+    assert ("add_header Strict-Transport-Security $webstack_hsts always" in headers) is expected
+    assert f'"on:" "max-age={age}";' in http(**variables)
 
 
 def test_subdomains_are_bound_to_https_where_the_user_says_so():
-    text = tls("acme", nginx_hsts_include_subdomains=True)
-    assert 'Strict-Transport-Security "max-age=63072000; includeSubDomains" always;' in text
+    text = http(nginx_hsts_include_subdomains=True)
+    assert '"on:" "max-age=63072000; includeSubDomains";' in text
 
 
 @pytest.mark.parametrize(("can", "words"), [(NEW, "ssl"), (OLD, "ssl http2")])
@@ -482,3 +490,179 @@ def test_trusted_proxies_are_believed_what_the_client_came_by_and_the_app_gets_o
 def test_clients_have_the_time_and_room_that_the_host_gives_them(variable, value, line):
     assert line in read(render("include/server.conf.j2", **{variable: value}))[""]
     assert line not in read(render("include/server.conf.j2"))[""]
+
+
+HEADERS = "include /etc/nginx/webstack/headers/shop.conf"
+WIKI = {**SHOP, "name": "wiki", "path": "/wiki/", "upstream": {"servers": ["10.0.0.2:8000"]}}
+
+
+def server(*sites, **variables):
+    """Return the one server block that the sites share."""
+    (block,) = resolve(*sites)
+    return read(render("site.conf.j2", site=block, **variables))
+
+
+def test_sites_with_the_same_domains_are_locations_of_one_server():
+    found = server(SHOP, WIKI)
+    assert [block for block in found if block.startswith(("upstream", "server 2"))] == [
+        "upstream webstack_shop",
+        "upstream webstack_wiki",
+    ]
+    assert found["server > location /"][-1] == "proxy_pass http://webstack_shop"
+    assert found["server > location /wiki/"][-1] == "proxy_pass http://webstack_wiki"
+    assert "server > location ^~ /wiki/static/" in found
+
+
+def test_a_path_without_its_slash_leads_to_it_wherever_the_visitor_came_from():
+    found = server(WIKI)
+    assert found["server > location = /wiki"] == ["absolute_redirect off", 'return 308 "/wiki/$is_args$args"']
+    assert not [block for block in server(SHOP) if "location =" in block]
+
+
+def test_where_no_site_is_nothing_is_served():
+    assert server(WIKI)["server > location /"] == ["return 404"]
+    assert "return 404" not in site()
+
+
+def test_each_site_of_a_server_has_its_own_bounds_and_lines():
+    found = server({**SHOP, "extra": "deny 10.0.0.1;"}, {**WIKI, "max_body_size": "1g", "extra": "deny all;"})
+    assert found["server > location /wiki/"][0] == "client_max_body_size 1g"
+    assert {"client_max_body_size 10m", "deny 10.0.0.1", "deny all"} <= set(found["server"])
+
+
+def test_answers_are_passed_on_as_they_come_where_the_user_says_so():
+    assert "proxy_buffering off" in server({**SHOP, "buffering": False})["server > location /"]
+    assert "proxy_buffering" not in site()
+
+
+@pytest.mark.parametrize(("path", "line"), [("/", 'root "/srv/docs,1/"'), ("/d/", 'alias "/srv/docs,1/"')])
+def test_a_static_site_serves_its_folder_but_not_what_is_hidden(path, line):
+    docs = {"name": "docs", "domains": ["d.example"], "root": "/srv/docs,1", "path": path}
+    found = server(docs)
+    assert found[f"server > location {path}"][0] == line
+    text = render("site.conf.j2", site=resolve(docs)[0])
+    assert "location ~ /\\.(?!well-known/) {\n            return 404;" in text
+    assert "upstream" not in text.replace("$upstream_http", "")
+
+
+REDIRECTED = {**SHOP, "domains": ["shop.example.com"], "redirects": ["www.shop.example.com"]}
+LEADS = "return 308 $scheme://shop.example.com$webstack_port$request_uri"
+
+
+def test_names_lead_to_the_first_domain():
+    found = server(REDIRECTED)
+    assert {"server_name www.shop.example.com", HEADERS} <= set(found["server"])
+    assert found["server > location /"] == [LEADS]
+    assert "server_name shop.example.com" in found["server 2"]
+
+
+def test_names_lead_to_the_first_domain_by_https_from_both():
+    found = server({**REDIRECTED, "tls": "acme"}, __nginx_tls_port=":8443")
+    names = {name: lines[2] for name, lines in found.items() if name.startswith("server") and ">" not in name}
+    assert [line.split()[1] for line in names.values()] == [
+        "shop.example.com",
+        "www.shop.example.com",
+        "www.shop.example.com",
+        "shop.example.com",
+    ]
+    assert found["server 2 > location /"] == ["return 308 https://shop.example.com:8443$request_uri"]
+    assert "server 2 > location ^~ /.well-known/acme-challenge/" in found
+    assert found["server 3 > location /"] == [LEADS]
+    assert "ssl_certificate /etc/nginx/webstack/tls/shop/fullchain.pem" in found["server 3"]
+    assert HEADERS in found["server 3"]
+
+
+def test_names_lead_to_what_is_served_while_a_certificate_is_waited_for():
+    found = server({**REDIRECTED, "tls": "acme"}, __nginx_waiting=["shop"], __nginx_issued_sites=[])
+    leading = [lines for block, lines in found.items() if block.endswith("location /") and LEADS in lines]
+    assert len(leading) == 2
+    assert "https://" not in str(found)
+
+
+def test_names_that_lead_elsewhere_get_the_room_they_need():
+    domain = "a" * 40 + ".example.com"
+    assert "server_names_hash_bucket_size 512" in http({**SHOP, "redirects": [domain]})
+
+
+def test_a_header_is_the_apps_where_it_sends_one():
+    csp = "default-src 'self'; img-src \"\\"
+    (block,) = resolve({**SHOP, "headers": {"Content-Security-Policy": csp}})
+    maps = read(render("site.conf.j2", site=block))
+    assert maps["map $upstream_http_content_security_policy $webstack_header_1_shop"] == [
+        '"" "default-src \'self\'; img-src \\"\\\\"',
+        'default ""',
+    ]
+    headers = read(render("headers.conf.j2", site=block))[""]
+    assert "add_header Content-Security-Policy $webstack_header_1_shop always" in headers
+    assert "add_header X-Mine $webstack_header_x_mine always" in headers
+
+
+def test_the_hosts_headers_are_mapped_once():
+    maps = read(http(nginx_headers={"X-Mine": "a b", "X-Off": 0, "X-None": "", "X-None-Too": None}))
+    assert maps["map $upstream_http_x_mine $webstack_header_x_mine"] == ['"" "a b"', 'default ""']
+    assert maps["map $upstream_http_x_off $webstack_header_x_off"] == ['"" 0', 'default ""']
+    assert "x_none" not in str(maps)
+    assert "x_mine" not in site()
+
+
+def test_an_app_that_binds_browsers_to_https_itself_is_left_to_it():
+    maps = read(http())
+    (hsts,) = [lines for name, lines in maps.items() if name.endswith("$webstack_hsts")]
+    assert 'map "$https:$upstream_http_strict_transport_security" $webstack_hsts' in maps
+    assert hsts == ['"on:" "max-age=63072000"', 'default ""']
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ({}, "access_log /var/log/nginx/shop.access.log combined"),
+        ({"access_log": "json"}, "access_log /var/log/nginx/shop.access.log webstack_json"),
+        ({"access_log": "off"}, "access_log off"),
+    ],
+)
+def test_every_block_of_a_site_writes_to_its_logs(keys, line):
+    found = read(render("site.conf.j2", site=resolve({**REDIRECTED, "tls": "acme", **keys})[0]))
+    blocks = [lines for block, lines in found.items() if block.startswith("server") and ">" not in block]
+    assert len(blocks) == 4
+    for lines in blocks:
+        assert {line, "error_log /var/log/nginx/shop.error.log"} <= set(lines)
+
+
+def test_a_path_is_logged_as_it_was_asked_for():
+    """A page of errors is a request of its own to nginx, and a map keeps its first value."""
+    assert "set $webstack_first_use $webstack_path" in server({**SHOP, "log_query": False})["server"]
+    assert "webstack_first_use" not in site()
+
+
+def formats():
+    text = re.sub(r"'\n\s*'", "", http())
+    return dict(re.findall(r"^log_format (\w+)(?: escape=json)?\s+'(.*)';$", text, re.MULTILINE))
+
+
+def test_a_line_of_the_log_is_an_object():
+    for name in ("webstack_json", "webstack_json_no_query"):
+        line = re.sub(r"\$(webstack_status|body_bytes_sent|request_time)\b", "1", formats()[name])
+        found = json.loads(line)
+        assert {"time", "remote_addr", "request_id", "uri", "status", "cache", "referer"} <= set(found)
+        assert found["status"] == found["bytes"] == 1
+
+
+def test_no_format_without_queries_has_one():
+    without = {name: text for name, text in formats().items() if name.endswith("_no_query")}
+    assert len(without) == 2
+    for text in without.values():
+        assert not re.search(r"\$(request|request_uri|args|query_string|http_referer)\b", text)
+
+
+def test_the_status_is_for_the_host_alone():
+    found = read(http(nginx_status=True))
+    assert {
+        "server_name nginx-status.localhost",
+        "allow 127.0.0.1",
+        "allow ::1",
+        "deny all",
+    } <= set(found["server 2"])
+    assert found["server 2 > location = /"] == ["stub_status"]
+    # An address that a header names is believed where this file says so.
+    assert "include/server.conf" not in str(found["server 2"])
+    assert "stub_status" not in http()

@@ -120,6 +120,7 @@ def test_defaults_fill_what_an_entry_leaves_out():
             "directory": "/opt/shop",
             "virtualenv": "/opt/shop/venv",
             "current": "",
+            "script_name": "",
             "env": {},
             "writable_paths": [],
             "health": {
@@ -186,6 +187,32 @@ def test_sync_never_gets_the_threads_of_the_host():
 def test_a_path_of_its_own_must_answer_200_unless_told_otherwise(health, path, status):
     (resolved,) = _gunicorn.resolve([{**ALONE, "health": health}], DEFAULTS)
     assert (resolved["health"]["path"], resolved["health"]["status"]) == (path, status)
+
+
+@pytest.mark.parametrize(
+    ("nginx", "script_name", "asked"),
+    [({}, "", "/healthz"), ({"path": "/"}, "", "/healthz"), ({"path": "/a/b/"}, "/a/b", "/a/b/healthz")],
+)
+def test_an_app_below_a_path_is_asked_there(nginx, script_name, asked):
+    app = {"name": "shop", "app": "shop:app", "health": {"path": "/healthz"}, "nginx": nginx}
+    (resolved,) = _gunicorn.resolve(_gunicorn.derive([app]), DEFAULTS)
+    assert (resolved["script_name"], resolved["health"]["path"]) == (script_name, asked)
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"path": "shop"}, "path: 'shop' is not a path of a site; write / or a path that starts and ends"),
+        (
+            {"env": {"SCRIPT_NAME": "/shop"}},
+            "env: SCRIPT_NAME is not for the app to set; remove it, use path",
+        ),
+        ({"settings": {"root_path": "/shop"}}, "settings: root_path is not free; remove it, use path"),
+    ],
+)
+def test_a_path_is_said_in_one_place(keys, problem):
+    (finding,) = _gunicorn.findings([{**ALONE, **keys}])
+    assert finding.startswith(f"gunicorn_apps[0] (shop): {problem}")
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,9 @@ def test_hand_written_lists_are_judged():
     assert findings({"gunicorn_apps": [{"name": "shop", "state": "absent"}], "nginx_sites": []}) == []
     apps, sites = findings({"gunicorn_apps": "shop", "nginx_sites": [{"name": "shop"}]})
     assert apps.startswith("gunicorn_apps: must be a list, not text")
-    assert sites == "nginx_sites[0] (shop): upstream: is missing; name its servers"
+    assert (
+        sites == "nginx_sites[0] (shop): upstream: is missing; name its servers, or the root of a static site"
+    )
 
 
 def test_what_needs_a_roles_default_is_left_to_the_role():

@@ -507,7 +507,7 @@ def test_what_is_no_list_of_entries_is_said(manifest, messages):
         (
             blog(nginx={"domains": ["Shop.example.com"]}),
             "(blog): nginx.domains: shop.example.com is already used by 'shop'; "
-            "give each app its own domains",
+            "give each app its own domains or its own path",
         ),
         (
             blog(listen="127.0.0.1:8000"),
@@ -529,7 +529,7 @@ def test_one_app_alone_may_answer_every_name():
     assert _manifest.findings([shop(), blog()]) == []
     assert _manifest.findings([shop(), blog(nginx={})]) == [
         "python_apps[1] (blog): nginx.domains: has none, so it would answer every name, as 'shop' already "
-        "does; give each app its own domains"
+        "does; give each app its own domains or its own path"
     ]
 
 

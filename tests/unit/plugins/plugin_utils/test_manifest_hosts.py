@@ -93,7 +93,7 @@ def test_a_domain_belongs_to_one_app_on_all_hosts_of_a_proxy():
     }
     message = (
         "python_apps[0] (blog): nginx.domains: shop.example.com is already used by 'shop'; "
-        "give each app its own domains"
+        "give each app its own domains or its own path"
     )
     assert findings(hostvars, "app2") == [message]
     assert findings(hostvars, "proxy") == [f"app2: {message}"]
@@ -107,7 +107,7 @@ def test_one_app_of_a_proxy_may_answer_every_name():
     }
     assert findings(hostvars, "app2") == [
         "python_apps[0] (blog): nginx.domains: has none, so it would answer every name, as 'shop' already "
-        "does; give each app its own domains"
+        "does; give each app its own domains or its own path"
     ]
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 
-DEFAULTS = {"max_body_size": "10m", "tls": "off", "read_timeout": "60s", "blocked_paths": []}
+DEFAULTS = {
+    "max_body_size": "10m",
+    "tls": "off",
+    "read_timeout": "60s",
+    "blocked_paths": [],
+    "headers": {},
+    "access_log": "combined",
+}
 ALONE = {"name": "shop", "upstream": {"servers": ["10.0.0.1:8000"]}}
 
 
@@ -116,14 +123,14 @@ def test_defaults_fill_what_an_entry_leaves_out():
     assert site == {
         "name": "shop",
         "domains": [],
+        "names": [],
         "catch_all": True,
         "upstream": {"name": "webstack_shop", "servers": ["10.0.0.1:8000"], "keepalive": 0},
         "static": [],
         "max_body_size": "10m",
         "tls": None,
         "extra": "",
-        "state": "present",
-        **{name: site[name] for name in _nginx.FEATURES},
+        **{name: site[name] for name in (*_nginx.FEATURES, "apps")},
     }
 
 
@@ -174,9 +181,10 @@ def test_sites_must_not_share_what_is_theirs_alone():
     assert _nginx.findings(sites) == [
         "nginx_sites[1] (shop): name: 'shop' is already used by nginx_sites[0] (shop); "
         "give each its own name",
-        "nginx_sites[2] (blog): domains: a.example is already used by 'shop'; give each app its own domains",
+        "nginx_sites[2] (blog): domains: a.example is already used by 'shop'; give each app its own domains "
+        "or its own path",
         "nginx_sites[4] (two): domains: has none, so it would answer every name, as 'one' already does; "
-        "give each app its own domains",
+        "give each app its own domains or its own path",
     ]
 
 

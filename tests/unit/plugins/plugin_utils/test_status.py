@@ -32,6 +32,15 @@ def test_health_is_asked_as_a_new_release_is_and_no_secret_is_read():
     assert {key: request["health"][key] for key in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("apps", "entries"),
+    [([{"name": "shop", "nginx": {"path": "/shop/"}}], None), (None, [{"name": "shop", "path": "/shop/"}])],
+)
+def test_an_app_below_a_path_is_asked_there(apps, entries):
+    (request,) = _status.requests(apps, entries)
+    assert request["health"]["path"] == "/shop/"
+
+
 def test_hand_written_list_wins_over_the_manifest_and_adds_to_it():
     found = _status.requests(
         [{"name": "shop"}], [{"name": "shop", "health": {"host": "a.test"}}, {"name": "wiki"}]
@@ -48,6 +57,7 @@ def test_hand_written_list_wins_over_the_manifest_and_adds_to_it():
         {"health": "/healthz"},
         {"health": {"path": 5, "status": 200, "pth": "/"}},
         {"health": Unreadable("broken")},
+        {"nginx": {"path": 5}},
         {"nginx": {"domains": "shop.test"}},
         {"nginx": {"domains": [Unreadable("broken")]}},
         {"nginx": None},

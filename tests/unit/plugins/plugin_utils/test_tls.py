@@ -130,7 +130,14 @@ def test_files_are_left_unread_where_it_is_not_known_where_they_are():
 
 def resolve(tls, **keys):
     site = {"name": "shop", "upstream": {"servers": ["unix:/x"]}, "tls": tls, **keys}
-    defaults = {"max_body_size": "1m", "tls": "acme", "read_timeout": "60s", "blocked_paths": []}
+    defaults = {
+        "max_body_size": "1m",
+        "tls": "acme",
+        "read_timeout": "60s",
+        "blocked_paths": [],
+        "headers": {},
+        "access_log": "off",
+    }
     (resolved,) = _nginx.resolve([site], defaults)
     return resolved["tls"]
 
@@ -156,14 +163,14 @@ def test_what_the_proxy_is_to_have_at_hand(tmp_path):
     sites = [
         {"name": "plain", "tls": "off"},
         {"name": "default", "domains": ["a.org"]},
-        {"name": "own", "tls": {"certificate": PEM, "key": "key"}},
-        {"name": "there", "tls": {"certificate": "/a", "key": "/b", "on_host": True}},
+        {"name": "own", "domains": ["b.org"], "tls": {"certificate": PEM, "key": "key"}},
+        {"name": "there", "domains": ["c.org"], "tls": {"certificate": "/a", "key": "/b", "on_host": True}},
         {"name": "gone", "tls": "acme", "state": "absent"},
     ]
     nothing = {"certificate": None, "key": None}
     assert _nginx.certificates(sites, "self_signed", str(tmp_path)) == [
         {"name": "default", "domains": ["a.org"], "acme": False, **nothing},
-        {"name": "own", "domains": [], "acme": False, "certificate": PEM, "key": "the key\n"},
+        {"name": "own", "domains": ["b.org"], "acme": False, "certificate": PEM, "key": "the key\n"},
     ]
     (wanted,) = _nginx.certificates(sites[1:2], "acme", str(tmp_path))
     assert wanted == {"name": "default", "domains": ["a.org"], "acme": True, **nothing}
