@@ -29,6 +29,7 @@ ARGUMENTS = {
     # The module says what is in them.
     "certificates": {"type": "list", "elements": "dict", "default": []},
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
+    "caches": {"type": "list", "elements": "str", "default": []},
 }
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
@@ -60,6 +61,7 @@ class ActionModule(ActionBase):
                 "remove_default_site": arguments["remove_default_site"],
                 "certificates": arguments["certificates"],
                 "keep_certificates": arguments["keep_certificates"],
+                "caches": arguments["caches"],
             },
             task_vars=variables,
         )

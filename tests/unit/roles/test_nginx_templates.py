@@ -89,10 +89,10 @@ def read(text):
     return found
 
 
-# Those below site/ are parts of site.conf.j2.
+# Those below site/ are parts of site.conf.j2, and visitors read the source of a page.
 TEMPLATES = sorted(
     path.relative_to(ROLE / "templates").as_posix()
-    for path in ROLE.rglob("*.j2")
+    for path in ROLE.rglob("*.conf.j2")
     if path.parent.name != "site"
 )
 
@@ -125,6 +125,7 @@ def test_site_answers_its_domains_on_every_address():
         "listen [::]:80",
         "server_name shop.example.com www.shop.example.com",
         "include /etc/nginx/webstack/include/server.conf",
+        "include /etc/nginx/webstack/include/pages.conf",
         "client_max_body_size 10m",
     ]
 

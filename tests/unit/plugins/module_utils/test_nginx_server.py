@@ -105,7 +105,7 @@ def systemd_run(monkeypatch, tmp_path):
         return run.answer
 
     monkeypatch.setattr(_systemd, "run", run)
-    run.judge = lambda: _nginx_server.Nginx().judge(tmp_path / "nginx", tmp_path / "log")
+    run.judge = lambda: _nginx_server.Nginx().judge(tmp_path / "nginx", tmp_path / "log", tmp_path / "cache")
     return run
 
 
