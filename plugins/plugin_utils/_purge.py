@@ -67,10 +67,5 @@ def _cached(run: Run, proxy: str, app_hosts: list[str]) -> dict[str, bool]:
         own = {name: variables[name] for name in _nginx.OWN_VARIABLES if name in variables}
         sites = attempt(lambda: _nginx.derive(run.hostvars, proxy, hosts, own))
     found = [] if isinstance(sites, Unreadable) else plain_or_unreadable(sites)
-    return {
-        site["name"]: bool(site.get("cache")) for site in found if isinstance(site, Mapping) and _named(site)
-    }
-
-
-def _named(site: Mapping[str, Any]) -> bool:
-    return isinstance(site.get("name"), str) and site.get("state") != "absent"
+    entries = [Entry("", site) for site in found if isinstance(site, Mapping)]
+    return {entry.name: bool(entry.get("cache")) for entry in entries if entry.present}
