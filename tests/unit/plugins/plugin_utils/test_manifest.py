@@ -6,8 +6,9 @@ import copy
 import datetime
 
 import pytest
-from ansible_collections.webstack.python.plugins.plugin_utils import _manifest, _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _manifest, _rules, _spec
 
+SECTION = _spec.documented("python_app")["python_apps"].options["nginx"].options
 MINIMAL = {
     "name": "shop",
     "app": "shop.wsgi:app",
@@ -85,7 +86,7 @@ MISTAKES = [
     (
         shop(nginx={True: "x"}),
         "nginx.True: unknown key",
-        "the known ones are domains, static, max_body_size, tls, extra",
+        f"the known ones are {', '.join(SECTION)}",
     ),
     (shop(app=None), "app: is missing", APP_REMEDY),
     (shop(source=None), "source: is missing", SOURCE_REMEDY),
