@@ -31,6 +31,7 @@ ARGUMENTS = {
     "certificates": {"type": "list", "elements": "dict", "default": []},
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
     "logs": {"type": "list", "elements": "str", "default": []},
+    "caches": {"type": "list", "elements": "str", "default": []},
 }
 SECRET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
@@ -66,6 +67,7 @@ class ActionModule(ActionBase):
                 "certificates": arguments["certificates"],
                 "keep_certificates": arguments["keep_certificates"],
                 "logs": arguments["logs"],
+                "caches": arguments["caches"],
             },
             task_vars=variables,
         )

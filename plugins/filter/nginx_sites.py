@@ -50,9 +50,6 @@ _value:
 """
 
 
-OWN_VARIABLES = ("python_apps", "gunicorn_worker_class")
-
-
 @pass_context
 def nginx_sites(
     context: Mapping[str, Any], hostvars: Mapping[str, Any], host: str, app_hosts: Iterable[str]
@@ -64,7 +61,7 @@ def nginx_sites(
     """
     from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 
-    own = {name: context[name] for name in OWN_VARIABLES if name in context}
+    own = {name: context[name] for name in _nginx.OWN_VARIABLES if name in context}
     return _nginx.derive(hostvars, host, app_hosts, own)
 
 

@@ -90,11 +90,11 @@ class Nginx:
         started = [int(worker.started) / os.sysconf("SC_CLK_TCK") for worker in _accepting()]
         return _boot() + min(started) if started else 0
 
-    def judge(self, nginx: Path, logs: Path) -> Verdict:
+    def judge(self, nginx: Path, logs: Path, caches: Path) -> Verdict:
         """Let nginx test a staged tree that it sees at /etc/nginx, without a trace on the host.
 
-        nginx: the tree. logs: a copy of the directories below /var/log; the test makes log
-        files, and a pid file in /run. Raises Unjudged.
+        nginx: the tree. logs, caches: copies of the directories below /var/log and /var/cache; the
+        test makes log files, the folders of caches, and a pid file in /run. Raises Unjudged.
         """
         resolvers = " ".join(f"-/run/{name}" for name in RESOLVERS)
         try:
@@ -105,7 +105,7 @@ class Nginx:
                 "--wait",
                 "--collect",
                 f"--property=BindReadOnlyPaths={nginx}:/etc/nginx {resolvers}",
-                f"--property=BindPaths={logs}:/var/log",
+                f"--property=BindPaths={logs}:/var/log {caches}:/var/cache",
                 "--property=TemporaryFileSystem=/run",
                 BINARY,
                 "-T",
@@ -161,6 +161,15 @@ class Nginx:
                     raise NotLoaded(complaint, settled=now == before)
                 time.sleep(0.02)
         raise NotLoaded(complaint or f"no new workers {PATIENCE:.0f} s after the reload, and no word why")
+
+    def has_ended_the_old(self) -> bool:
+        """Wait for workers from before a reload to end their last requests; tell whether they have."""
+        deadline = time.monotonic() + PATIENCE
+        while any(not worker.accepting for worker in workers(_master())):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     def _await_workers(self) -> set[Worker]:
         deadline = time.monotonic() + PATIENCE

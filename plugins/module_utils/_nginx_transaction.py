@@ -32,7 +32,7 @@ class Server(Protocol):
 
     def running_since(self) -> float: ...
 
-    def judge(self, nginx: Path, logs: Path) -> Verdict: ...
+    def judge(self, nginx: Path, logs: Path, caches: Path) -> Verdict: ...
 
     def read_units(self) -> None: ...
 
@@ -157,7 +157,8 @@ class Transaction:
         """Let nginx judge the tree as it will be; return its warnings. Raises Refused."""
         with self._staging() as scratch:
             nginx = tree.stage(self.layout, self.wanted, scratch)
-            verdict = self.server.judge(nginx, tree.stage_logs(self.layout, scratch))
+            logs, caches = tree.stage_logs(self.layout, scratch), tree.stage_caches(self.layout, scratch)
+            verdict = self.server.judge(nginx, logs, caches)
             if not verdict.accepted:
                 complaint = complaints.messages(verdict.output, "emerg")
                 quoted = complaints.quote_lines("\n".join(complaint), nginx)

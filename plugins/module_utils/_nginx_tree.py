@@ -35,6 +35,7 @@ from ansible_collections.webstack.python.plugins.module_utils._files import (
     replace_link,
     write_text,
 )
+from ansible_collections.webstack.python.plugins.module_utils._nginx_caches import FOLDER as CACHES
 
 HOOK = f"""\
 # {MARKER}: its next run undoes changes made here or in /etc/nginx/webstack.
@@ -108,6 +109,11 @@ class Layout:
     def logs(self) -> Path:
         """The directory below which nginx writes its logs."""
         return self.root / "var/log"
+
+    @property
+    def caches(self) -> Path:
+        """The directory below which nginx keeps answers, and others what is theirs."""
+        return self.root / "var/cache"
 
 
 @dataclass(frozen=True)
@@ -283,13 +289,31 @@ def _copyable(path: Path) -> bool:
 def stage_logs(layout: Layout, scratch: Path) -> Path:
     """Copy the directories below /var/log without their files; return the copy."""
     copy = Layout(scratch)
-    copy.logs.mkdir(parents=True)
-    for folder, folders, _names in os.walk(layout.logs):
-        for name in folders:
-            path = Path(folder) / name
-            if not path.is_symlink():
-                (copy.logs / path.relative_to(layout.logs)).mkdir()
+    _copy_directories(layout.logs, copy.logs)
     return copy.logs
+
+
+def stage_caches(layout: Layout, scratch: Path) -> Path:
+    """Copy the upper directories below /var/cache, with that of our sites; return the copy.
+
+    nginx makes the last directory of a cache's path. Those that a cache itself has are thousands.
+    """
+    copy = Layout(scratch)
+    _copy_directories(layout.caches, copy.caches, levels=2)
+    (scratch / CACHES).mkdir(parents=True, exist_ok=True)
+    return copy.caches
+
+
+def _copy_directories(source: Path, target: Path, levels: int | None = None) -> None:
+    """Make what source has of directories in target, which is new. levels: how far down; None for all."""
+    target.mkdir(parents=True)
+    for folder, folders, _names in os.walk(source):
+        place = Path(folder).relative_to(source)
+        if levels is not None and len(place.parts) >= levels:
+            folders.clear()
+        for name in folders:
+            if not (Path(folder) / name).is_symlink():
+                (target / place / name).mkdir()
 
 
 def commit(layout: Layout, live: Live, wanted: Wanted) -> str:

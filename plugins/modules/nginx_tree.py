@@ -125,6 +125,14 @@ options:
     type: list
     elements: str
     default: []
+  caches:
+    description:
+      - Sites that have a cache, for which the templates name C(/var/cache/nginx/webstack/SITE). nginx makes
+        that folder. Those of all other sites are removed, or left for the next run where requests
+        from before the change go on for longer.
+    type: list
+    elements: str
+    default: []
   remove_default_site:
     description:
       - Disable the site of Debian's package, which is a default server as one of the tree's sites is.
@@ -192,6 +200,7 @@ from ansible_collections.webstack.python.plugins.module_utils._certificates impo
     Store,
 )
 from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, lock_path
+from ansible_collections.webstack.python.plugins.module_utils._nginx_caches import Caches
 from ansible_collections.webstack.python.plugins.module_utils._nginx_transaction import (
     Outcome,
     Refused,
@@ -219,6 +228,7 @@ ARGUMENTS = {
     },
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
     "logs": {"type": "list", "elements": "str", "default": []},
+    "caches": {"type": "list", "elements": "str", "default": []},
 }
 FAILURES = (
     CertificateError,
@@ -263,25 +273,40 @@ def foresee(module: AnsibleModule, requests: list[Request], scratch: Path) -> Ou
     missing = certificates.missing()
     to_be = {f"tls/{request.name}": f"{certificates.store.own}/{request.name}/(new)" for request in missing}
     transaction = plan(module, {**certificates.links(), **to_be}, scratch)
-    return dataclasses.replace(transaction, judged=not missing).run(check=True)
+    outcome = dataclasses.replace(transaction, judged=not missing).run(check=True)
+    outcome.changed = outcome.changed or bool(Caches().others(module.params["caches"]))
+    return outcome
 
 
 def apply(module: AnsibleModule, requests: list[Request]) -> Outcome:
-    """Make the certificates that are missing, let nginx use them, and remove those that it does not use."""
+    """Make what is missing beside the tree, let nginx use it, and remove what it does not use."""
     layout = _nginx_tree.Layout()
     live = _nginx_tree.look(layout).links
     certificates = Certificates(Store(), requests, live).adopted(by_tls())
     left = certificates.prune([*live.values(), *certificates.links().values()])
     made = [certificates.store.make(request) for request in certificates.missing()]
     _nginx_logs.make(module.params["logs"])
+    caches, cached = Caches(), module.params["caches"]
     try:
-        outcome = plan(module, certificates.links(), layout.scratch).run(check=False)
+        with caches.made_for(cached):
+            outcome = plan(module, certificates.links(), layout.scratch).run(check=False)
     finally:
         # After a refusal, that is what was made for it.
         certificates.prune(_nginx_tree.look(layout).links.values())
-    outcome.changed = outcome.changed or bool(made or left)
+    dropped = drop_caches(caches, cached, outcome)
+    outcome.changed = outcome.changed or bool(made or left or dropped)
     outcome.repaired += [f"removed {path}, which no site used" for path in left]
     return outcome
+
+
+def drop_caches(caches: Caches, cached: list[str], outcome: Outcome) -> list[Path]:
+    """Remove the caches of other sites than these, if no worker from before may still use one."""
+    others = caches.others(cached)
+    if others and not _nginx_server.Nginx().has_ended_the_old():
+        folders = ", ".join(map(str, others))
+        outcome.warnings.append(f"{folders}: left for the next run, as old requests have not ended yet")
+        return []
+    return caches.keep(cached)
 
 
 def plan(module: AnsibleModule, links: Mapping[str, str], scratch: Path) -> Transaction:

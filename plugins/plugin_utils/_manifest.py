@@ -13,6 +13,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import (
     _nginx,
     _only,
     _rules,
+    _site_pages,
     _site_place,
     _source_rules,
 )
@@ -56,7 +57,7 @@ SCHEMA = Schema(
     },
 )
 # What a proxy reads of the manifests of other hosts; their secrets are none of its business.
-FRONT_KEYS = ("name", "listen", "nginx", "state")
+FRONT_KEYS = ("name", "listen", "health", "nginx", "state")
 USE_REACHABLE = 'listen on an address of this host, such as "{{ ansible_host }}:8000"'
 FRONT_SCHEMA = dataclasses.replace(SCHEMA, needed=())
 # What an instance is derived from: neither the source nor how it was built.
@@ -65,7 +66,6 @@ INSTANCE_KEYS = (
     "app",
     "env",
     "gunicorn",
-    "health",
     "keep_releases",
     "notify",
     "service",
@@ -256,10 +256,15 @@ def _own_addresses(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
 
 def _static_of_package(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
     """A package's files lie in the virtualenv, which Nginx has no way into."""
-    for entry in entries:
-        if entry.present and entry.get("source.package") and entry.get("nginx.static"):
+    for entry in filter(lambda entry: entry.present, entries):
+        if not entry.get("source.package"):
+            continue
+        if entry.get("nginx.static"):
             problem = "its folders are not in a release of a package; remove it, the app serves these files"
             yield entry, Finding("nginx.static", problem)
+        for key in _site_pages.files_of(entry.get("nginx", {})):
+            problem = "its pages are not in a release of a package; remove them, the app has its own"
+            yield entry, Finding(f"nginx.{key}", problem)
 
 
 def _ports_of_nginx(entries: Iterable[Entry], listens: Iterable[object]) -> Iterator[tuple[Entry, Finding]]:
@@ -293,6 +298,9 @@ def _out_of_reach(
         if entry.get("nginx.static"):
             problem = f"its folders are not on the proxy {proxy}; remove it, the app serves these files"
             yield entry, Finding("nginx.static", problem)
+        for key in _site_pages.files_of(entry.get("nginx", {})):
+            problem = f"its pages are not on the proxy {proxy}; remove them, the app has its own"
+            yield entry, Finding(f"nginx.{key}", problem)
 
 
 def _lost_apps(python_apps: object, host: str, inventory: Inventory) -> Iterator[Reported]:

@@ -52,6 +52,8 @@ SITE_KEYS = ("max_body_size", "tls", "extra", *(key for part in FEATURES.values(
 # What sites with the same domains each have for themselves; all else is of their one server block.
 OWN_KEYS = ("path", "buffering", "max_body_size", "extra")
 SERVER_KEYS = ("domains", *(key for key in SITE_KEYS if key not in OWN_KEYS))
+# Of the host that derive is for; hostvars lacks what the play says of them.
+OWN_VARIABLES = ("python_apps", "gunicorn_worker_class")
 WILDCARDS = ("0.0.0.0", "[::]")
 KEEPALIVE = {"gthread": 16, "sync": 0, "gevent": 16, "asgi": 16}
 
@@ -274,6 +276,8 @@ def _site(
         root = f"/srv/{name}/current"
         site["static"] = {prefix: f"{root}/{folder}" for prefix, folder in nginx["static"].items()}
     site.update({key: nginx[key] for key in SITE_KEYS if key in nginx})
+    health = plain(app.get("health", {})).get("path", "") if nginx.get("maintenance") else ""
+    site.update(_site_pages.of_app(nginx, health, f"/srv/{name}/current"))
     return site
 
 

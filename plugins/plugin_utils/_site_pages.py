@@ -1,30 +1,205 @@
 # Copyright: webstack.python contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pages of nginx's own: for errors, and while a site is being worked on."""
+"""What visitors get where an app has no answer for them: pages for errors, and maintenance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
-from ansible_collections.webstack.python.plugins.plugin_utils._entries import Between
-from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule
+from ansible_collections.webstack.python.plugins.plugin_utils import _rules
+from ansible_collections.webstack.python.plugins.plugin_utils._entries import Between, Entry
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule, kind
 
 # What a site takes over from the manifest's section `nginx`.
-KEYS: tuple[str, ...] = ()
+KEYS: tuple[str, ...] = ("error_pages", "maintenance")
 VARIABLE_RULES: Mapping[str, Rule] = {}
 
+Problems = Iterator[str]
 
-def rules(_prefix: str) -> dict[str, Rule]:
-    """Return the rules of the keys. prefix: where the list keeps them."""
-    return {}
+STATUS = re.compile(r"[45][0-9]{2}")
+# nginx's own signs for connections that it closes, and for handshakes that fail.
+UNSEEN = frozenset({444, 494, 495, 496, 497, 499})
+# What nginx says where the app does not answer. Any other status may be the app's own answer.
+UNANSWERED = frozenset({502, 504})
+LOCATION = re.compile(r"(/[\w.@+,=~:-]+)+/?", re.ASCII)
+PAGES = "/etc/nginx/webstack/pages"  # those of the collection
+USE_PAGES = "write statuses to files, such as 404: errors/404.html"
+USE_RELEASE_FILE = "name a file of the release, such as errors/404.html"
+USE_STATUS = "write one from 400 to 599 that a visitor can get"
+USE_MAINTENANCE = "write true, false, or a mapping such as {allow: [192.0.2.0/24]}"
+USE_HEALTH = "write a path such as /healthz, without a query"
 
 
-def between(_prefix: str) -> list[Between]:
+def rules(prefix: str) -> dict[str, Rule]:
+    """Return the rules of the keys. prefix: where the list keeps them.
+
+    An app's pages are files of its release; those of a site alone are files of the host.
+    """
+    page = _release_file if prefix else _host_file
+    return {
+        f"{prefix}error_pages": Rule(USE_PAGES, _error_pages(page)),
+        f"{prefix}maintenance": Rule(USE_MAINTENANCE, _maintenance(page, health=not prefix)),
+    }
+
+
+def _release_file(value: str) -> Problems:
+    if not _rules.is_inside(value):
+        yield f"{value!r} is not a path inside the release; {USE_RELEASE_FILE}"
+
+
+def _host_file(value: str) -> Problems:
+    if value.endswith("/"):
+        yield f"{value!r} is a folder; name the file"
+    else:
+        yield from _rules.absolute_path(value)
+
+
+def _error_pages(page: Callable[[str], Problems]) -> Callable[[Mapping[Any, object]], Problems]:
+    def rule(value: Mapping[Any, object]) -> Problems:
+        seen: set[str] = set()
+        for status, file in value.items():
+            text = str(status)
+            if not STATUS.fullmatch(text) or int(text) in UNSEEN:
+                yield f"{text} is no error status; {USE_STATUS}"
+            elif text in seen:
+                yield f"{text} is there twice; give it one page"
+            seen.add(text)
+            yield from (f"{text}: {problem}" for problem in _page(file, page))
+
+    return rule
+
+
+def _page(value: object, page: Callable[[str], Problems]) -> Problems:
+    if not isinstance(value, str):
+        yield f"must be text, not {kind(value)}; name the page's file"
+    else:
+        yield from page(value)
+
+
+def _maintenance(page: Callable[[str], Problems], *, health: bool) -> Callable[[object], Problems]:
+    """Make the rule of a truth value, or of what is known of those who still get through."""
+    judges: dict[str, Callable[[object], Problems]] = {
+        "allow": _allow,
+        "page": lambda value: _page(value, page),
+        **({"health": _health} if health else {}),
+    }
+
+    def rule(value: object) -> Problems:
+        if not isinstance(value, Mapping):
+            if not isinstance(value, bool):
+                yield f"must be true or false, or a mapping, not {kind(value)}; {USE_MAINTENANCE}"
+            return
+        if not value:
+            yield f"is an empty mapping; {USE_MAINTENANCE}"
+        for key, item in value.items():
+            if key in judges:
+                yield from (f"{key}: {problem}" for problem in judges[key](item))
+            else:
+                yield f"{key}: unknown key; the known ones are {', '.join(judges)}"
+
+    return rule
+
+
+def _allow(value: object) -> Problems:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        yield from _rules.networks(value)
+    else:
+        yield f"must be a list of texts; {_rules.USE_NETWORKS}"
+
+
+def _health(value: object) -> Problems:
+    if not isinstance(value, str):
+        yield f"must be text, not {kind(value)}; {USE_HEALTH}"
+    elif not LOCATION.fullmatch(value):
+        yield f"{value!r} is not a path; {USE_HEALTH}"
+
+
+def between(prefix: str) -> list[Between]:
     """Return what is judged of several keys, or of several sites. prefix: where the list keeps them."""
-    return []
+
+    def health_of_app(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
+        for entry in entries:
+            path = _health_location(entry.get("health.path", "/"))
+            if entry.present and entry.get(f"{prefix}maintenance") and path and not LOCATION.fullmatch(path):
+                problem = (
+                    f"{path!r} cannot be kept up under maintenance; "
+                    "use a path of letters, digits and . _ - + @ , = ~ :"
+                )
+                yield entry, Finding("health.path", problem)
+
+    return [health_of_app] if prefix else []
 
 
-def resolve(_entry: Mapping[str, Any], _defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the templates print of a site, by the host's defaults."""
-    return {}
+def _health_location(path: str) -> str:
+    """Return what nginx compares a request for a health path with; nothing for a site's front page."""
+    location = unquote(path.partition("?")[0])
+    return "" if location == "/" else location
+
+
+def files_of(section: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of a section that name files of the release."""
+    if section.get("error_pages"):
+        yield "error_pages"
+    maintenance = section.get("maintenance")
+    if isinstance(maintenance, Mapping) and maintenance.get("page"):
+        yield "maintenance"
+
+
+def of_app(section: Mapping[str, Any], health: str, root: str) -> dict[str, Any]:
+    """Return an app's keys as those of a site.
+
+    section: the app's `nginx`. health: its health path, empty for none. root: its code on the proxy.
+    """
+    site: dict[str, Any] = {}
+    if "error_pages" in section:
+        site["error_pages"] = {
+            status: f"{root}/{file}" for status, file in (section["error_pages"] or {}).items()
+        }
+    if section.get("maintenance"):
+        site["maintenance"] = _maintenance_of_app(section["maintenance"], health, root)
+    return site
+
+
+def _maintenance_of_app(value: object, health: str, root: str) -> dict[str, Any]:
+    given = value if isinstance(value, Mapping) else {}
+    location = _health_location(health)
+    return {
+        "allow": given.get("allow", []),
+        **({"page": f"{root}/{given['page']}"} if "page" in given else {}),
+        **({"health": location} if location else {}),
+    }
+
+
+def resolve(entry: Mapping[str, Any], _defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the templates print of a site: its pages, and its maintenance, which is None without."""
+    given = entry.get("error_pages") or {}
+    pages = {int(status): file for status, file in given.items()}
+    return {
+        "errors": [{"status": status, **_place(file)} for status, file in sorted(pages.items())],
+        "intercept": not UNANSWERED.issuperset(pages),
+        "maintenance": _resolve_maintenance(entry, pages.get(503, f"{PAGES}/maintenance.html")),
+    }
+
+
+def _resolve_maintenance(entry: Mapping[str, Any], page: str) -> dict[str, Any] | None:
+    value = entry.get("maintenance")
+    if not value:
+        return None
+    given = value if isinstance(value, Mapping) else {}
+    return {
+        # No name of a site has an underscore, so two sites have two variables.
+        "variable": f"webstack_closed_{entry['name'].replace('-', '_')}",
+        "allow": given.get("allow", []),
+        "health": given.get("health", ""),
+        **_place(given.get("page", page)),
+    }
+
+
+def _place(file: str) -> dict[str, str]:
+    """Part the path of a page into what nginx takes as root, and the file below it."""
+    root, name = posixpath.split(file)
+    return {"root": root or "/", "file": f"/{name}"}

@@ -64,7 +64,7 @@ def site(entry=SHOP, **changes):
 
 def tls(mode, **variables):
     """Return the site shop as it is served by TLS."""
-    return render("site.conf.j2", site=resolve({**SHOP, "tls": mode})[0], **variables)
+    return render("site.conf.j2", **{"site": resolve({**SHOP, "tls": mode})[0], **variables})
 
 
 def http(*sites, **variables):
@@ -94,10 +94,10 @@ def read(text):
     return found
 
 
-# Those below site/ are parts of site.conf.j2.
+# Those below site/ are parts of site.conf.j2, and visitors read the source of a page.
 TEMPLATES = sorted(
     path.relative_to(ROLE / "templates").as_posix()
-    for path in ROLE.rglob("*.j2")
+    for path in ROLE.rglob("*.conf.j2")
     if path.parent.name != "site"
 )
 
@@ -135,6 +135,7 @@ def test_site_answers_its_domains_on_every_address():
         "error_log /var/log/nginx/shop.error.log",
         "proxy_read_timeout 60s",
         "proxy_send_timeout 60s",
+        "include /etc/nginx/webstack/include/pages.conf",
         "client_max_body_size 10m",
     ]
 
@@ -666,3 +667,133 @@ def test_the_status_is_for_the_host_alone():
     # An address that a header names is believed where this file says so.
     assert "include/server.conf" not in str(found["server 2"])
     assert "stub_status" not in http()
+
+
+CACHED = {"cache": "2h"}
+
+
+def test_cache_is_a_zone_of_the_sites_own():
+    found = read(site(**CACHED))
+    (path,) = [line for line in found[""] if line.startswith("proxy_cache_path")]
+    assert path == (
+        "proxy_cache_path /var/cache/nginx/webstack/shop levels=1:2 use_temp_path=off "
+        "keys_zone=webstack_cache_shop:10m max_size=1g inactive=7200s"
+    )
+    assert "add_header X-Cache-Status $upstream_cache_status always" in found["server"]
+    assert {
+        "proxy_cache webstack_cache_shop",
+        "proxy_cache_key $scheme://$host$webstack_port$request_uri",
+        "proxy_cache_valid 200 301 308 7200s",
+        "proxy_cache_valid 404 10s",
+        "proxy_cache_lock on",
+        "proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504",
+        "proxy_cache_background_update on",
+        "proxy_cache_revalidate on",
+    } <= set(found["server > location /"])
+
+
+def test_cache_is_for_nobody_who_is_known():
+    assert {"proxy_cache_bypass $webstack_personal", "proxy_no_cache $webstack_personal"} <= set(
+        read(site(**CACHED))["server > location /"]
+    )
+    known = read(http())['map "$http_cookie$http_authorization$http_upgrade" $webstack_personal']
+    assert known == ["default 1", '"" ""']
+
+
+def test_a_site_without_cache_keeps_nothing():
+    assert "cache_" not in site().replace("webstack_cache_control", "")
+    assert "X-Cache-Status" not in site()
+
+
+def test_a_cache_without_its_parent_does_not_keep_nginx_down():
+    assert "CacheDirectory=nginx/webstack\n" in render("nginx.service.conf.j2")
+
+
+PAGES = {"error_pages": {404: "/srv/shop/current/errors/404.html"}}
+
+
+def test_page_of_an_error_keeps_the_status_also_where_its_file_is_missing():
+    found = read(site(**PAGES))
+    assert "error_page 404 /.webstack/404" in found["server"]
+    assert found["server > location = /.webstack/404"] == [
+        "internal",
+        "set $webstack_cache_control no-store",
+        "root /srv/shop/current/errors",
+        "try_files /404.html =404",
+    ]
+    assert "proxy_intercept_errors on" in found["server"]
+
+
+def test_pages_of_the_site_go_before_those_of_the_collection():
+    lines = read(site(error_pages={502: "/p/502.html"}))["server"]
+    own = lines.index("error_page 502 /.webstack/502")
+    assert own < lines.index("include /etc/nginx/webstack/include/pages.conf")
+    assert "proxy_intercept_errors on" not in lines
+
+
+def test_an_app_that_does_not_answer_has_a_page():
+    found = read(render("include/pages.conf.j2"))
+    assert "error_page 502 504 /.webstack/unavailable.html" in found[""]
+    page = found["location = /.webstack/unavailable.html"]
+    assert {"internal", "alias /etc/nginx/webstack/pages/unavailable.html"} <= set(page)
+
+
+def test_pages_lose_no_header_of_the_server():
+    """An add_header of a location would."""
+    for text in (site(**PAGES, **CACHED, maintenance=True), render("include/pages.conf.j2")):
+        blocks = {block: lines for block, lines in read(text).items() if "location" in block}
+        assert blocks
+        assert "add_header" not in str(blocks)
+    assert "add_header Retry-After $webstack_retry_after always" in read(render("include/pages.conf.j2"))[""]
+
+
+def test_the_collections_pages_stand_alone():
+    pages = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__nginx_pages"]
+    assert [page["name"] for page in pages] == ["unavailable", "maintenance"]
+    for page in pages:
+        text = render("page.html.j2", page=page)
+        assert text.startswith("<!DOCTYPE html>")
+        assert page["text"] in text
+        assert not re.search(r"src=|href=|url\(|https?:|nginx|ansible", text, re.IGNORECASE)
+
+
+CLOSED = {
+    "maintenance": {"allow": ["192.0.2.0/24", "2001:db8::/32"], "health": "/healthz", "page": "/p/m.html"}
+}
+
+
+def test_maintenance_answers_everybody_but_operators():
+    found = read(site(**CLOSED))
+    assert found["geo $webstack_closed_shop"] == ["default 1", "192.0.2.0/24 0", "2001:db8::/32 0"]
+    for location in ("/", "^~ /static/"):
+        closed = found[f"server > location {location} > if ($webstack_closed_shop)"]
+        assert closed == ["error_page 503 /.webstack/maintenance", "return 503"]
+    page = found["server > location = /.webstack/maintenance"]
+    assert page == [
+        "internal",
+        "set $webstack_cache_control no-store",
+        "set $webstack_retry_after 300",
+        "root /p",
+        "try_files /m.html =503",
+    ]
+
+
+def test_maintenance_leaves_the_health_path_and_the_challenge_alone():
+    found = read(site(**CLOSED))
+    health = found["server > location = /healthz"]
+    assert health[-1] == "proxy_pass http://webstack_shop"
+    assert "include /etc/nginx/webstack/include/proxy.conf" in health
+    assert "return" not in str(health)
+    acme = read(tls("acme", site=resolve({**SHOP, "tls": "acme", **CLOSED})[0]))
+    challenges = [lines for block, lines in acme.items() if block.endswith("acme-challenge/")]
+    assert [line for lines in challenges for line in lines if "return" in line] == []
+
+
+def test_a_site_that_is_open_has_no_maintenance():
+    text = site(maintenance=False)
+    assert "geo " not in text
+    assert "503" not in text
+
+
+def test_names_with_dashes_have_variables_of_their_own():
+    assert "geo $webstack_closed_a_b {" in site(name="a-b", maintenance=True)

@@ -105,7 +105,7 @@ def systemd_run(monkeypatch, tmp_path):
         return run.answer
 
     monkeypatch.setattr(_systemd, "run", run)
-    run.judge = lambda: _nginx_server.Nginx().judge(tmp_path / "nginx", tmp_path / "log")
+    run.judge = lambda: _nginx_server.Nginx().judge(tmp_path / "nginx", tmp_path / "log", tmp_path / "cache")
     return run
 
 
@@ -117,6 +117,14 @@ def test_judge_binds_the_staged_tree_over_the_real_one(systemd_run, tmp_path):
     assert not verdict.has_read("/etc/nginx/conf.d/webstack.conf")
     bound = next(word for word in systemd_run.command if "BindReadOnlyPaths" in word)
     assert bound.startswith(f"--property=BindReadOnlyPaths={tmp_path}/nginx:/etc/nginx ")
+
+
+def test_judge_lets_nginx_make_folders_in_copies_alone(systemd_run, tmp_path):
+    systemd_run.answer = _systemd.Completed(0, "")
+    systemd_run.judge()
+    expected = f"--property=BindPaths={tmp_path}/log:/var/log {tmp_path}/cache:/var/cache"
+    assert expected in systemd_run.command
+    assert "--property=TemporaryFileSystem=/run" in systemd_run.command
 
 
 def test_judge_tells_a_refusal(systemd_run):
@@ -195,3 +203,28 @@ def test_reload_that_systemd_reports_as_failed_gives_nginx_words_or_systemds(rel
     with pytest.raises(_nginx_server.NotLoaded, match=r"^Job for nginx.service failed.$") as failure:
         reload(OLD, status=1)
     assert failure.value.settled
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """Let nginx have the workers that are given, look by look; the last ones stay."""
+
+    def play(*looks):
+        looks = list(looks)
+        monkeypatch.setattr(_nginx_server, "PATIENCE", 0.1)
+        monkeypatch.setattr(_nginx_server, "_master", lambda: MASTER)
+        monkeypatch.setattr(_nginx_server, "workers", lambda _: looks.pop(0) if len(looks) > 1 else looks[0])
+
+    return play
+
+
+LEAVING = {_nginx_server.Worker(1, "7000", False)}
+
+
+@pytest.mark.parametrize(
+    ("looks", "ended"),
+    [((NEW,), True), ((NEW | LEAVING, NEW), True), ((NEW | LEAVING,), False), ((set(),), True)],
+)
+def test_old_workers_are_waited_for(workers, looks, ended):
+    workers(*looks)
+    assert _nginx_server.Nginx().has_ended_the_old() is ended

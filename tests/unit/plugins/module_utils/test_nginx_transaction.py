@@ -41,11 +41,12 @@ class Server:
     def running_since(self):
         return self.since
 
-    def judge(self, nginx, logs):
+    def judge(self, nginx, logs, caches):
         self.calls.append("judge")
         self.judged = (nginx / "webstack/http.conf").read_text()
         self.scratch = nginx
         assert logs.is_dir()
+        assert (caches / "nginx/webstack").is_dir()
         return self.verdict
 
     def read_units(self):

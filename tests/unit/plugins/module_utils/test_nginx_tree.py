@@ -195,6 +195,20 @@ def test_staged_logs_are_directories_alone(layout, tmp_path):
     assert sorted(str(path.relative_to(staged)) for path in staged.rglob("*")) == ["nginx", "nginx/old"]
 
 
+def test_staged_caches_are_where_nginx_can_make_its_own(layout, tmp_path):
+    (layout.caches / "nginx/own/d/3e").mkdir(parents=True)
+    (layout.caches / "apt").mkdir()
+    (layout.caches / "apt/pkgcache.bin").write_text("x")
+    staged = tree.stage_caches(layout, tmp_path / "scratch")
+    found = sorted(str(path.relative_to(staged)) for path in staged.rglob("*"))
+    assert found == ["apt", "nginx", "nginx/own", "nginx/webstack"]
+
+
+def test_caches_are_staged_on_a_host_that_has_none(layout, tmp_path):
+    assert (tree.stage_caches(layout, tmp_path / "scratch") / "nginx/webstack").is_dir()
+    assert not layout.caches.exists()
+
+
 @pytest.mark.parametrize("earlier", [None, OTHER])
 def test_restore_leaves_every_byte_as_it_was(layout, earlier):
     if earlier:

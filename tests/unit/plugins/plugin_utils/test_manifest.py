@@ -6,9 +6,9 @@ import copy
 import datetime
 
 import pytest
-from ansible_collections.webstack.python.plugins.plugin_utils import _manifest, _rules
-from ansible_collections.webstack.python.plugins.plugin_utils._spec import documented
+from ansible_collections.webstack.python.plugins.plugin_utils import _manifest, _rules, _spec
 
+SECTION = _spec.documented("python_app")["python_apps"].options["nginx"].options
 MINIMAL = {
     "name": "shop",
     "app": "shop.wsgi:app",
@@ -60,7 +60,7 @@ ALL_KEYS = (
     "name, app, source, requirements, python, env, shared, build, migrate, keep_releases, health, notify, "
     "listen, gunicorn, service, nginx, state"
 )
-NGINX_KEYS = ", ".join(documented("python_app")["python_apps"].options["nginx"].options)
+NGINX_KEYS = ", ".join(SECTION)
 
 
 def shop(**keys):
@@ -87,7 +87,7 @@ MISTAKES = [
     (
         shop(nginx={True: "x"}),
         "nginx.True: unknown key",
-        f"the known ones are {NGINX_KEYS}",
+        f"the known ones are {', '.join(SECTION)}",
     ),
     (shop(app=None), "app: is missing", APP_REMEDY),
     (shop(source=None), "source: is missing", SOURCE_REMEDY),
