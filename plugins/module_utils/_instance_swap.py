@@ -58,7 +58,8 @@ class Swap:
     """One run on one app.
 
     account: the app's user. listen: the public address. current: the link that follows
-    the live instance, None for none. record: what instance.json is to say of the wanted instance.
+    the live instance, None for none. previous: the link that follows what was live before, None for none.
+    record: what instance.json is to say of the wanted instance.
     others: what it is to say of other instances, by their ids. held: the instances that are not to be
     deployed again, for held.json; none leaves it as it is. keep: how many instances stay. secrets: values
     that no message may show. before: what is done once the rehearsal went well and nothing is switched
@@ -76,12 +77,15 @@ class Swap:
     current: Path | None
     record: Mapping[str, Any]
     keep: int
+    previous: Path | None = None
     others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     held: Sequence[Mapping[str, Any]] = ()
     secrets: frozenset[str] = frozenset()
     before: Callable[[], None] | None = None
     rehearses: bool = True
     steps: list[dict[str, Any]] = field(default_factory=list)
+    # Where `previous` led, '' for nowhere, before this run changed it; None where it has not.
+    _led: str | None = field(default=None, init=False)
 
     def run(self, settle: bool) -> None:
         """Carry the plan out. settle: leave the public sockets that are no longer wanted.
@@ -110,6 +114,7 @@ class Swap:
                     with self._step("notify"):
                         self.before()
                 with self._step("start"):
+                    self._show_files()
                     self._start()
                 with self._step("commit"):
                     self._commit()
@@ -192,6 +197,13 @@ class Swap:
         for file in self.wanted.check:
             file.path.unlink(missing_ok=True)
 
+    def _show_files(self) -> None:
+        """Let `previous` lead to the wanted release, for the files of the first pages that it gives."""
+        if self.previous is None or self._left() is None:
+            return
+        self._led = os.readlink(self.previous) if self.previous.is_symlink() else ""
+        _point(self.previous, self._directory)
+
     def _start(self) -> None:
         """Start the wanted instance beside the live one, and see that it has the public socket."""
         self._open_public_socket()
@@ -239,6 +251,7 @@ class Swap:
         # First of all: it may have visitors by now.
         _stop(self.paths.unit(self.wanted.id, kind) for kind in ("service", "socket"))
         self._end_rehearsal()
+        self._hide_files()
         created = self._new_shared()
         sockets = [file.path.name for file in created if file.path.suffix == ".socket"]
         if self.wanted.id not in self.observed.records:
@@ -258,6 +271,17 @@ class Swap:
         for folder in (self.paths.etc, self.paths.sockets):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def _hide_files(self) -> None:
+        """Let `previous` lead where it did before this run."""
+        if self.previous is None or self._led is None:
+            return
+        # A full disk may be what brought this about.
+        with contextlib.suppress(OSError):
+            if self._led:
+                replace_link(self.previous, self._led)
+            else:
+                self.previous.unlink()
 
     def _commit(self) -> None:
         """Make the wanted instance the live one: from here on a reboot starts it."""
@@ -350,9 +374,25 @@ class Swap:
     def _relink(self) -> None:
         if self.current is None:
             return
-        directory, folder = Path(str(self.record["directory"])), self.current.parent.resolve()
-        near = folder in directory.parents
-        replace_link(self.current, os.path.relpath(directory, folder) if near else str(directory))
+        left = self._left()
+        if self.previous is not None and left is not None:
+            # The first of the two, as `current` tells a run after a kill that there is something to do.
+            _point(self.previous, left)
+        _point(self.current, self._directory)
+
+    @property
+    def _directory(self) -> Path:
+        return Path(str(self.record["directory"]))
+
+    def _left(self) -> Path | None:
+        """Return the directory that was live and is to be no more, None for none.
+
+        After a kill it may be `current` alone that tells.
+        """
+        record = self.observed.records.get(self.observed.live or "", {})
+        found = [Path(str(record["directory"]))] if "directory" in record else []
+        found += [self.current.resolve()] if self.current else []
+        return next((path for path in found if path != self._directory and path.is_dir()), None)
 
     def _enable(self) -> None:
         self.paths.enabled.parent.mkdir(exist_ok=True)
@@ -367,6 +407,13 @@ class Swap:
 def write_record(paths: Paths, instance: str, record: Mapping[str, Any]) -> None:
     """Write an instance's instance.json. Raises OSError."""
     write_text(paths.instance(instance) / "instance.json", json.dumps(record, indent=2) + "\n", 0o644)
+
+
+def _point(link: Path, directory: Path) -> None:
+    """Let a link lead to a directory, by a relative path where that is below it. Raises OSError."""
+    folder = link.parent.resolve()
+    near = folder in directory.parents
+    replace_link(link, os.path.relpath(directory, folder) if near else str(directory))
 
 
 def find_account(app: str, user: str) -> pwd.struct_passwd:

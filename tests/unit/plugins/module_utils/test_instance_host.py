@@ -187,9 +187,10 @@ def test_everything_about_an_app_is_read_with_one_call_to_systemd(paths, monkeyp
     (paths.root / "code").mkdir()
     current = paths.root / "current"
     current.symlink_to("code")
-    (paths.root / ".current.new").symlink_to("code")
+    for name in (".current.new", ".previous.new", ".next.new"):
+        (paths.root / name).symlink_to("code")
 
-    observed = _instance_host.observe(paths, Instance(LIVE, (), (), ()), current)
+    observed = _instance_host.observe(paths, Instance(LIVE, (), (), ()), current, paths.root / "previous")
 
     assert observed.live == LIVE
     assert set(observed.records) == {LIVE}
@@ -200,6 +201,7 @@ def test_everything_about_an_app_is_read_with_one_call_to_systemd(paths, monkeyp
         ".gunicorn-shop.target.new",
         f".gunicorn-shop@{LIVE}.service.new",
         ".current.new",
+        ".previous.new",
     }
     assert observed.current
     assert not observed.enabled

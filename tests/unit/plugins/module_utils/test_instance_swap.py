@@ -116,8 +116,8 @@ def swap(
 ) -> _instance_swap.Swap:
     """Plan a run, carry it out and return it."""
     paths, instance = host.paths, wanted(host.paths)
-    current = paths.root / "srv/current"
-    observed = _instance_host.observe(paths, instance, current)
+    current, previous = paths.root / "srv/current", paths.root / "srv/previous"
+    observed = _instance_host.observe(paths, instance, current, previous)
     run = _instance_swap.Swap(
         paths=paths,
         wanted=instance,
@@ -127,6 +127,7 @@ def swap(
         account=pwd.getpwuid(os.getuid()),
         listen="unix",
         current=current,
+        previous=previous,
         record={
             "accepted": False,
             "instance": NEW,
@@ -194,6 +195,7 @@ def test_the_first_instance_is_rehearsed_started_recorded_and_enabled(host):
     assert paths.enabled.is_symlink()
     assert (paths.root / "srv/current").resolve() == paths.root / "srv/releases/r2/code"
     assert os.readlink(paths.root / "srv/current") == "releases/r2/code"
+    assert not (paths.root / "srv/previous").is_symlink()
     assert not list(paths.runtime_units.iterdir())
     assert host.calls[-1] == f"start {paths.handle} {paths.target} [live: {NEW}]"
 
@@ -214,6 +216,104 @@ def test_the_old_instance_stops_after_the_new_one_is_recorded(host):
     ]
     record = json.loads((host.paths.instance(NEW) / "instance.json").read_text())
     assert record["previous"] == OLD
+
+
+@dataclass
+class Files:
+    """The links by which Nginx serves an app's files, and the releases they lead to."""
+
+    folder: Path
+
+    def lead(self, link: str, release: str) -> None:
+        (self.folder / f"releases/{release}/code").mkdir(parents=True, exist_ok=True)
+        (self.folder / link).symlink_to(f"releases/{release}/code")
+
+    def led(self) -> dict[str, str]:
+        links = {name: self.folder / name for name in ("current", "previous")}
+        return {name: os.readlink(link).split("/")[1] for name, link in links.items() if link.is_symlink()}
+
+
+@pytest.fixture
+def files(host) -> Files:
+    return Files(host.paths.root / "srv")
+
+
+@pytest.mark.parametrize("before", [[], ["r0"]], ids=["second release", "third release"])
+def test_files_of_both_releases_are_there_from_the_start_of_the_new_instance_on(
+    host, files, monkeypatch, before
+):
+    make_live(host)
+    files.lead("current", "r1")
+    for release in before:
+        files.lead("previous", release)
+    seen = []
+    monkeypatch.setattr(
+        _instance_trial,
+        "wait_until_healthy",
+        lambda socket, *_, **_options: seen.append((socket.name, files.led())),
+    )
+    swap(host)
+    rehearsed = {"current": "r1", **dict.fromkeys(["previous"] if before else [], "r0")}
+    assert seen == [
+        (f"check-{NEW}.sock", rehearsed),
+        (f"{NEW}.sock", {"current": "r1", "previous": "r2"}),
+    ]
+    assert files.led() == {"current": "r2", "previous": "r1"}
+
+
+@pytest.mark.parametrize("before", [[], ["r0"], ["r2"]], ids=["none", "another", "the refused one itself"])
+@pytest.mark.parametrize("unhealthy", ["check-", NEW])
+def test_a_refused_instance_leaves_the_links_to_the_files_as_they_were(host, files, before, unhealthy):
+    make_live(host)
+    files.lead("current", "r1")
+    for release in before:
+        files.lead("previous", release)
+    was = files.led()
+    host.unhealthy = unhealthy
+    with pytest.raises(_instance_trial.Refused):
+        swap(host)
+    assert files.led() == was
+
+
+def test_another_instance_of_the_live_release_leaves_the_files_of_the_one_before(host, files):
+    make_live(host)
+    files.lead("current", "r2")
+    files.lead("previous", "r1")
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r1"}
+
+
+@pytest.mark.parametrize("after", [1, 2], ids=["the link to the new files", "both links"])
+def test_a_run_that_was_killed_at_the_links_to_the_files_is_mended(host, files, monkeypatch, after):
+    make_live(host)
+    files.lead("current", "r1")
+    point, done = _instance_swap._point, []
+
+    def killed(*link: Path) -> None:
+        if len(done) == after:
+            raise_interrupt()
+        point(*link)
+        done.append(link)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_instance_swap, "_point", killed)
+        with pytest.raises(KeyboardInterrupt):
+            swap(host)
+    assert recorded_instance(host.paths.record.read_text()) == NEW
+    assert files.led()["current"] == "r1"
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r1"}
+
+
+def test_files_of_what_was_live_stay_though_a_killed_run_had_not_linked_them_yet(host, files):
+    make_live(host)
+    files.lead("current", "r0")
+    files.lead("unused", "r1")
+    directory = str(host.paths.root / "srv/releases/r1/code")
+    record = host.paths.instance(OLD) / "instance.json"
+    record.write_text(json.dumps({"created": "1", "directory": directory}))
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r1"}
 
 
 @pytest.mark.parametrize(
@@ -612,16 +712,18 @@ def test_an_absent_app_leaves_nothing_and_others_alone(host):
     environment = _hook.environment_path("shop", host.paths.root)
     environment.parent.mkdir(parents=True, exist_ok=True)
     environment.write_text("X=1\n")
-    assert remove(host.paths, None, dry=True) == (True, [])
+    links = [host.paths.root / "srv/current", host.paths.root / "srv/previous"]
+    links[1].symlink_to("releases/r1/code")
+    assert remove(host.paths, links, dry=True) == (True, [])
     assert other.exists()
     host.calls.clear()
-    changed, _ = remove(host.paths, host.paths.root / "srv/current", dry=False)
+    changed, _ = remove(host.paths, links, dry=False)
     assert changed
     assert host.calls[0].startswith(f"stop {host.paths.target} ")
-    assert not (host.paths.root / "srv/current").is_symlink()
+    assert not [link for link in links if link.is_symlink()]
     assert tree(host.paths.root) == {**before, str(other.relative_to(host.paths.root)): "x\n"}
     host.units = []
-    assert remove(host.paths, None, dry=False) == (False, [])
+    assert remove(host.paths, links, dry=False) == (False, [])
 
 
 def test_a_removal_that_was_killed_is_done_to_its_end_by_the_next_run(host, monkeypatch):
@@ -630,8 +732,8 @@ def test_a_removal_that_was_killed_is_done_to_its_end_by_the_next_run(host, monk
     with monkeypatch.context() as patch:
         patch.setattr(_systemd, "daemon_reload", raise_interrupt)
         with pytest.raises(KeyboardInterrupt):
-            remove(host.paths, None, dry=False)
+            remove(host.paths, [], dry=False)
     host.units = []
     host.calls.clear()
-    assert remove(host.paths, None, dry=False)[0]
+    assert remove(host.paths, [], dry=False)[0]
     assert "daemon-reload [live: None]" in host.calls

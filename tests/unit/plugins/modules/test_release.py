@@ -589,12 +589,14 @@ def test_what_the_swap_is_to_drop_makes_a_release_prunable(host, tmp_path, monke
 def test_swap_that_a_killed_run_did_not_reach_makes_a_release_prunable(host, tmp_path, monkeypatch):
     excess = functools.partial(_release_prune.excess, instances=tmp_path / "etc")
     monkeypatch.setattr(_release_prune, "excess", excess)
-    for number in (1, 2):
-        answer = host.deploy(str(number), keep=2)
+    answers = [host.deploy(str(number), keep=2) for number in (1, 2)]
+    for number, answer in enumerate(answers, start=1):
         record = tmp_path / f"etc/shop/i{number}/instance.json"
         record.parent.mkdir(parents=True)
         record.write_text(json.dumps({"directory": answer["directory"], "created": f"2026-01-0{number}"}))
+    first, answer = answers
     host.layout.current.symlink_to(answer["directory"])
+    host.layout.previous.symlink_to(first["directory"])
     assert not release.present(host)["prunable"]
     host.deploy("3")
     again = release.present(host)
