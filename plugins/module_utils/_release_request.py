@@ -44,6 +44,7 @@ def make_plan(params: dict[str, Any], interpreter: _release_virtualenv.Interpret
         shipped=found["shipped"],
         commands=params["build"],
         surroundings=surroundings(params),
+        static=[name.rstrip("/") for name in params["static"]],
     )
 
 
