@@ -18,6 +18,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import (
     _site_pages,
     _site_place,
     _site_record,
+    _site_static,
     _tls,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
@@ -83,7 +84,7 @@ SCHEMA = Schema(
         "upstream": Rule("name its servers"),
         "upstream.servers": Rule(_rules.USE_SERVERS, _rules.servers),
         "upstream.keepalive": Rule("write a whole number from 0", _rules.between(0)),
-        "static": Rule("write URL prefixes to absolute paths", _rules.static_absolute),
+        **_site_static.rules(),
     },
 )
 
@@ -111,13 +112,6 @@ class Upstream(TypedDict):
     keepalive: int  # idle connections that each worker keeps; 0 for none
 
 
-class Static(TypedDict):
-    """A folder that nginx serves by itself."""
-
-    prefix: str  # "/static/"
-    alias: str  # "/srv/shop/current/shop/static/", ends with a slash as the prefix does
-
-
 class Certificate(TypedDict):
     """What a site shows its visitors in the handshake."""
 
@@ -134,7 +128,7 @@ class NginxSite(TypedDict):
     domains: list[str]
     catch_all: bool  # no domains: the site answers every name
     upstream: Upstream
-    static: list[Static]
+    static: list[_site_static.Static]
     max_body_size: str
     tls: Certificate | None
     extra: str
@@ -157,7 +151,7 @@ def findings(
     values = {name: plain_or_unreadable(value) for name, value in (variables or {}).items()}
     reported, checked = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
     reported += compare(checked, same_names, same_domains("domains"), one_catch_all("domains"))
-    reported += compare(checked, *site_comparisons())
+    reported += compare(checked, *site_comparisons(), *_site_static.between())
     reported += compare(checked, tls_findings("", base, values.get("nginx_tls")))
     return [
         *check_variables(values, SCHEMA.role, VARIABLE_RULES),
@@ -231,9 +225,7 @@ def _site(
             "keepalive": KEEPALIVE[worker_class or "gthread"],
         },
     }
-    if nginx.get("static"):
-        root = f"/srv/{name}/current"
-        site["static"] = {prefix: f"{root}/{folder}" for prefix, folder in nginx["static"].items()}
+    site.update(_site_static.derive(name, nginx.get("static", {})))
     site.update({key: nginx[key] for key in SITE_KEYS if key in nginx})
     return site
 
@@ -283,10 +275,7 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite
             servers=upstream.get("servers", []),
             keepalive=upstream.get("keepalive", 0),
         ),
-        static=[
-            Static(prefix=prefix, alias=folder.rstrip("/") + "/")
-            for prefix, folder in sorted(entry.get("static", {}).items())
-        ],
+        static=_site_static.resolve(entry),
         max_body_size=entry.get("max_body_size", defaults["max_body_size"]),
         tls=_certificate(entry["name"], _tls.read(entry.get("tls", defaults["tls"]))),
         extra=entry.get("extra", ""),

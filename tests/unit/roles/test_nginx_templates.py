@@ -20,9 +20,10 @@ SHOP = {
     "static": {"/static/": "/srv/shop/current/shop/static"},
 }
 FILES = {"certificate": "/etc/ssl/shop.pem", "key": "/etc/ssl/shop.key", "on_host": True}
+HASHED = r'location ~ "[.-](?=[0-9]*[a-f])[0-9a-f]{8,}(\.[A-Za-z0-9]+)+$"'
 BLOG = {"name": "blog", "upstream": {"servers": ["10.0.0.11:8000", "10.0.0.12:8000"]}}
 # What the role knows of the host when it fills the templates in.
-NEW = {"http2_directive": True, "rotate_ticket_keys": True, "post_quantum": True}
+NEW = {"http2_directive": True, "rotate_ticket_keys": True, "post_quantum": True, "brotli_static": True}
 OLD = dict.fromkeys(NEW, False)
 FOUND = {
     "ansible_managed": "Ansible managed",
@@ -172,6 +173,7 @@ def test_hostile_folder_stays_one_word(hostile):
         "server",
         "server > location /",
         "server > location ^~ /static/",
+        f"server > location ^~ /static/ > {HASHED}",
     }
     assert len(found["server > location ^~ /static/"]) == 2
 
@@ -325,3 +327,74 @@ def test_profiles_say_what_the_host_can_do(profile, can, protocols, curves):
     assert {f"ssl_protocols {protocols}", f"ssl_ecdh_curve {curves}"} <= set(lines)
     assert [line for line in lines if line.startswith("ssl_ciphers")] == [] or profile == "intermediate"
     assert ("ssl_session_tickets off" in lines) is (can is OLD)
+
+
+def test_static_files_of_the_release_before_are_found_where_the_live_one_has_none():
+    found = read(site(static_fallback={"/static/": "/srv/shop/previous/shop/static/"}))
+    include = "include /etc/nginx/webstack/include"
+    tries = "try_files $uri $uri/ /.webstack-previous$uri"
+    assert found["server > location ^~ /static/"] == [
+        "alias /srv/shop/current/shop/static/",
+        f"{include}/static.conf",
+        tries,
+    ]
+    assert found[f"server > location ^~ /static/ > {HASHED}"] == [f"{include}/immutable.conf", tries]
+    # From outside nobody gets there, and from there nothing leads on.
+    before = "server > location ^~ /.webstack-previous/static/"
+    assert found[before] == [
+        "internal",
+        "alias /srv/shop/previous/shop/static/",
+        f"{include}/static.conf",
+        "try_files $uri =404",
+    ]
+    assert found[f"{before} > {HASHED}"] == [f"{include}/immutable.conf", "try_files $uri =404"]
+
+
+def test_static_files_without_a_release_before_have_one_location_each():
+    found = read(site(static={"/a/": "/srv/a", "/b/": "/srv/b"}))
+    assert [block for block in found if block.startswith("server > location ^~")] == [
+        "server > location ^~ /a/",
+        f"server > location ^~ /a/ > {HASHED}",
+        "server > location ^~ /b/",
+        f"server > location ^~ /b/ > {HASHED}",
+    ]
+    assert "try_files" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("css/base.27e20196a850.css", True),
+        ("main-8e0d62a0.js", True),
+        ("main.8e0d62a0.chunk.js.map", True),
+        ("style.css", False),
+        ("main-8e0d62a.js", False),
+        ("main-8E0D62A0.js", False),
+        ("report-20260101.csv", False),
+        ("main_8e0d62a0.js", False),
+        ("8e0d62a0.js", False),
+        ("main.8e0d62a0.d/style.css", False),
+        ("main.8e0d62a0", False),
+    ],
+)
+def test_names_with_a_digest_are_known(name, expected):
+    assert bool(re.search(HASHED.split('"')[1], f"/static/{name}")) is expected
+
+
+def test_files_whose_name_has_a_digest_are_kept_forever_and_no_header_is_lost():
+    immutable = render("include/immutable.conf.j2")
+    assert read(immutable)[""] == [
+        "expires off",
+        'set $webstack_cache_control "public, max-age=31536000, immutable"',
+    ]
+    lines = read(render("include/server.conf.j2"))[""]
+    assert {'set $webstack_cache_control ""', "add_header Cache-Control $webstack_cache_control"} <= set(
+        lines
+    )
+
+
+@pytest.mark.parametrize("can", [NEW, OLD])
+def test_compressed_files_are_served_as_the_host_can(can):
+    lines = read(render("include/static.conf.j2", __nginx_can=can))[""]
+    assert "gzip_static on" in lines
+    assert ("brotli_static on" in lines) is can["brotli_static"]
