@@ -122,6 +122,7 @@ def observe(paths: Paths, wanted: Instance, current: Path | None, previous: Path
         units=read_units(paths, sockets),
         enabled=paths.enabled.is_symlink(),
         current=current is None or live is None or _leads_to(current, records.get(live, {})),
+        previous=previous is None or _leads_back(previous, records.get(live or "", {})),
         access=_has_access(paths, public_access(paths, wanted)),
     )
 
@@ -148,6 +149,11 @@ def owner(access: Access) -> tuple[int, int]:
 
 def _leads_to(current: Path, record: dict[str, Any]) -> bool:
     return current.is_symlink() and str(current.resolve()) == record.get("directory")
+
+
+def _leads_back(previous: Path, record: dict[str, Any]) -> bool:
+    left = record.get("left")
+    return not left or not Path(left).is_dir() or (previous.is_symlink() and str(previous.resolve()) == left)
 
 
 def read_records(paths: Paths) -> dict[str, dict[str, Any]]:

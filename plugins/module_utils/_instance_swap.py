@@ -84,8 +84,6 @@ class Swap:
     before: Callable[[], None] | None = None
     rehearses: bool = True
     steps: list[dict[str, Any]] = field(default_factory=list)
-    # Where `previous` led, '' for nowhere, before this run changed it; None where it has not.
-    _led: str | None = field(default=None, init=False)
 
     def run(self, settle: bool) -> None:
         """Carry the plan out. settle: leave the public sockets that are no longer wanted.
@@ -199,10 +197,9 @@ class Swap:
 
     def _show_files(self) -> None:
         """Let `previous` lead to the wanted release, for the files of the first pages that it gives."""
-        if self.previous is None or self._left() is None:
-            return
-        self._led = os.readlink(self.previous) if self.previous.is_symlink() else ""
-        _point(self.previous, self._directory)
+        leaves = self._live.get("directory") not in (None, str(self._directory))
+        if self.previous is not None and leaves:
+            _point(self.previous, self._directory)
 
     def _start(self) -> None:
         """Start the wanted instance beside the live one, and see that it has the public socket."""
@@ -274,13 +271,11 @@ class Swap:
 
     def _hide_files(self) -> None:
         """Let `previous` lead where it did before this run."""
-        if self.previous is None or self._led is None:
-            return
+        left = self._live.get("left")
         # A full disk may be what brought this about.
         with contextlib.suppress(OSError):
-            if self._led:
-                replace_link(self.previous, self._led)
-            else:
+            self._lead_back(left)
+            if not left and self.previous is not None and self.previous.resolve() == self._directory:
                 self.previous.unlink()
 
     def _commit(self) -> None:
@@ -292,12 +287,13 @@ class Swap:
             write_record(self.paths, instance, record)
         # A new one is no good one yet; one that was good stays so until it is live, and to be proven anew.
         good = is_good(self.record) or is_good(self.observed.records.get(self.wanted.id, {"accepted": False}))
-        write_record(self.paths, self.wanted.id, {**self.record, "accepted": good})
+        record = {**self.record, "left": self._left()}
+        write_record(self.paths, self.wanted.id, {**record, "accepted": good})
         if self.held:
             write_text(self.paths.held, json.dumps({"held": list(self.held)}, indent=2) + "\n", 0o644)
         self.paths.record.parent.mkdir(exist_ok=True)
         write_text(self.paths.record, live_record(self.paths, self.wanted.id))
-        write_record(self.paths, self.wanted.id, self.record)
+        write_record(self.paths, self.wanted.id, record)
         _systemd.daemon_reload()
         self._admit()
         self._relink()
@@ -374,25 +370,27 @@ class Swap:
     def _relink(self) -> None:
         if self.current is None:
             return
-        left = self._left()
-        if self.previous is not None and left is not None:
-            # The first of the two, as `current` tells a run after a kill that there is something to do.
-            _point(self.previous, left)
+        self._lead_back(self._left())
         _point(self.current, self._directory)
+
+    def _lead_back(self, left: str | None) -> None:
+        """Let `previous` lead to what was live before, where that is still there."""
+        if self.previous is not None and left and Path(left).is_dir():
+            _point(self.previous, Path(left))
 
     @property
     def _directory(self) -> Path:
         return Path(str(self.record["directory"]))
 
-    def _left(self) -> Path | None:
-        """Return the directory that was live and is to be no more, None for none.
+    @property
+    def _live(self) -> Mapping[str, Any]:
+        """The record of the instance that is live before the run, empty where none is."""
+        return self.observed.records.get(self.observed.live or "", {})
 
-        After a kill it may be `current` alone that tells.
-        """
-        record = self.observed.records.get(self.observed.live or "", {})
-        found = [Path(str(record["directory"]))] if "directory" in record else []
-        found += [self.current.resolve()] if self.current else []
-        return next((path for path in found if path != self._directory and path.is_dir()), None)
+    def _left(self) -> str | None:
+        """Return the directory that was live before the wanted one's, None for none."""
+        directory: str | None = self._live.get("directory")
+        return self._live.get("left") if directory == str(self._directory) else directory
 
     def _enable(self) -> None:
         self.paths.enabled.parent.mkdir(exist_ok=True)

@@ -222,11 +222,26 @@ def test_the_old_instance_stops_after_the_new_one_is_recorded(host):
 class Files:
     """The links by which Nginx serves an app's files, and the releases they lead to."""
 
-    folder: Path
+    host: Host
 
-    def lead(self, link: str, release: str) -> None:
-        (self.folder / f"releases/{release}/code").mkdir(parents=True, exist_ok=True)
-        (self.folder / link).symlink_to(f"releases/{release}/code")
+    @property
+    def folder(self) -> Path:
+        return self.host.paths.root / "srv"
+
+    def code(self, release: str) -> Path:
+        return self.folder / f"releases/{release}/code"
+
+    def make_live(self, release: str, left: str = "", instance: str = OLD) -> None:
+        """Let an instance of a release be live, and the links be as it wants them. left: the one before."""
+        make_live(self.host, instance)
+        record: dict[str, object] = {"created": "1", "directory": str(self.code(release)), "left": None}
+        for link, name in (("current", release), ("previous", left)):
+            if name:
+                self.code(name).mkdir(parents=True, exist_ok=True)
+                (self.folder / link).symlink_to(f"releases/{name}/code")
+        if left:
+            record["left"] = str(self.code(left))
+        (self.host.paths.instance(instance) / "instance.json").write_text(json.dumps(record))
 
     def led(self) -> dict[str, str]:
         links = {name: self.folder / name for name in ("current", "previous")}
@@ -235,17 +250,15 @@ class Files:
 
 @pytest.fixture
 def files(host) -> Files:
-    return Files(host.paths.root / "srv")
+    return Files(host)
 
 
-@pytest.mark.parametrize("before", [[], ["r0"]], ids=["second release", "third release"])
+@pytest.mark.parametrize("left", ["", "r0"], ids=["second release", "third release"])
 def test_files_of_both_releases_are_there_from_the_start_of_the_new_instance_on(
-    host, files, monkeypatch, before
+    host, files, monkeypatch, left
 ):
-    make_live(host)
-    files.lead("current", "r1")
-    for release in before:
-        files.lead("previous", release)
+    files.make_live("r1", left)
+    before = files.led()
     seen = []
     monkeypatch.setattr(
         _instance_trial,
@@ -253,44 +266,41 @@ def test_files_of_both_releases_are_there_from_the_start_of_the_new_instance_on(
         lambda socket, *_, **_options: seen.append((socket.name, files.led())),
     )
     swap(host)
-    rehearsed = {"current": "r1", **dict.fromkeys(["previous"] if before else [], "r0")}
     assert seen == [
-        (f"check-{NEW}.sock", rehearsed),
+        (f"check-{NEW}.sock", before),
         (f"{NEW}.sock", {"current": "r1", "previous": "r2"}),
     ]
     assert files.led() == {"current": "r2", "previous": "r1"}
 
 
-@pytest.mark.parametrize("before", [[], ["r0"], ["r2"]], ids=["none", "another", "the refused one itself"])
+@pytest.mark.parametrize("left", ["", "r0", "r2"], ids=["none", "another", "the refused one itself"])
 @pytest.mark.parametrize("unhealthy", ["check-", NEW])
-def test_a_refused_instance_leaves_the_links_to_the_files_as_they_were(host, files, before, unhealthy):
-    make_live(host)
-    files.lead("current", "r1")
-    for release in before:
-        files.lead("previous", release)
-    was = files.led()
+def test_a_refused_instance_leaves_the_links_to_the_files_as_they_were(host, files, left, unhealthy):
+    files.make_live("r1", left)
+    before = files.led()
     host.unhealthy = unhealthy
     with pytest.raises(_instance_trial.Refused):
         swap(host)
-    assert files.led() == was
+    assert files.led() == before
 
 
 def test_another_instance_of_the_live_release_leaves_the_files_of_the_one_before(host, files):
-    make_live(host)
-    files.lead("current", "r2")
-    files.lead("previous", "r1")
+    files.make_live("r2", "r1")
     swap(host)
     assert files.led() == {"current": "r2", "previous": "r1"}
+    record = json.loads((host.paths.instance(NEW) / "instance.json").read_text())
+    assert record["left"] == str(files.code("r1"))
 
 
-@pytest.mark.parametrize("after", [1, 2], ids=["the link to the new files", "both links"])
-def test_a_run_that_was_killed_at_the_links_to_the_files_is_mended(host, files, monkeypatch, after):
-    make_live(host)
-    files.lead("current", "r1")
+@pytest.mark.parametrize("links", [0, 1, 2], ids=["before the start", "before both links", "between them"])
+def test_a_run_that_was_killed_at_the_links_to_the_files_is_ended_by_the_next(
+    host, files, monkeypatch, links
+):
+    files.make_live("r1", "r0")
     point, done = _instance_swap._point, []
 
     def killed(*link: Path) -> None:
-        if len(done) == after:
+        if len(done) == links:
             raise_interrupt()
         point(*link)
         done.append(link)
@@ -299,21 +309,27 @@ def test_a_run_that_was_killed_at_the_links_to_the_files_is_mended(host, files, 
         patch.setattr(_instance_swap, "_point", killed)
         with pytest.raises(KeyboardInterrupt):
             swap(host)
-    assert recorded_instance(host.paths.record.read_text()) == NEW
     assert files.led()["current"] == "r1"
     swap(host)
     assert files.led() == {"current": "r2", "previous": "r1"}
 
 
-def test_files_of_what_was_live_stay_though_a_killed_run_had_not_linked_them_yet(host, files):
-    make_live(host)
-    files.lead("current", "r0")
-    files.lead("unused", "r1")
-    directory = str(host.paths.root / "srv/releases/r1/code")
-    record = host.paths.instance(OLD) / "instance.json"
-    record.write_text(json.dumps({"created": "1", "directory": directory}))
+def test_what_a_killed_run_let_previous_lead_to_is_put_right_though_nothing_else_changes(host, files):
+    files.make_live("r2", "r1", instance=NEW)
+    for file in wanted(host.paths).own:
+        file.path.write_text(file.text)
+    (files.folder / "previous").unlink()
     swap(host)
     assert files.led() == {"current": "r2", "previous": "r1"}
+    host.calls.clear()
+    assert not swap(host).plan.changes
+
+
+def test_a_release_that_is_gone_is_nothing_to_lead_to(host, files):
+    files.make_live("r1", "r0")
+    shutil.rmtree(files.code("r1"))
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r2"}
 
 
 @pytest.mark.parametrize(
