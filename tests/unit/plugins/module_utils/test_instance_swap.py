@@ -284,9 +284,14 @@ def test_a_refused_instance_leaves_the_links_to_the_files_as_they_were(host, fil
     assert files.led() == before
 
 
-def test_another_instance_of_the_live_release_leaves_the_files_of_the_one_before(host, files):
+def test_another_instance_of_the_live_release_leaves_the_files_of_the_one_before(host, files, monkeypatch):
     files.make_live("r2", "r1")
+    seen = []
+    monkeypatch.setattr(
+        _instance_trial, "wait_until_healthy", lambda *_, **_options: seen.append(files.led())
+    )
     swap(host)
+    assert seen == [{"current": "r2", "previous": "r1"}] * 2
     assert files.led() == {"current": "r2", "previous": "r1"}
     record = json.loads((host.paths.instance(NEW) / "instance.json").read_text())
     assert record["left"] == str(files.code("r1"))
