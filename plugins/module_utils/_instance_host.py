@@ -153,7 +153,7 @@ def _leads_to(current: Path, record: dict[str, Any]) -> bool:
 
 def _leads_back(previous: Path, record: dict[str, Any]) -> bool:
     left = record.get("left")
-    return not left or not Path(left).is_dir() or (previous.is_symlink() and str(previous.resolve()) == left)
+    return not left or (previous.is_symlink() and str(previous.resolve()) == left)
 
 
 def read_records(paths: Paths) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ from typing import Any
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
 from ansible_collections.webstack.python.plugins.module_utils._files import (
     MARKER,
+    exchange,
     read_text,
     replace_link,
     write_text,
@@ -370,12 +371,20 @@ class Swap:
     def _relink(self) -> None:
         if self.current is None:
             return
-        self._lead_back(self._left())
-        _point(self.current, self._directory)
+        if not self._exchange():
+            self._lead_back(self._left())
+            _point(self.current, self._directory)
+
+    def _exchange(self) -> bool:
+        """Let the links change places, if each leads where the other is to; no file is missed in between."""
+        if self.current is None or self.previous is None or self.current.parent != self.previous.parent:
+            return False
+        led = (str(self.current.resolve()), str(self.previous.resolve()))
+        return led == (self._left(), str(self._directory)) and exchange(self.current, self.previous)
 
     def _lead_back(self, left: str | None) -> None:
-        """Let `previous` lead to what was live before, where that is still there."""
-        if self.previous is not None and left and Path(left).is_dir():
+        """Let `previous` lead to what was live before, if anything was."""
+        if self.previous is not None and left:
             _point(self.previous, Path(left))
 
     @property

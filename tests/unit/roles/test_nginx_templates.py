@@ -332,22 +332,35 @@ def test_profiles_say_what_the_host_can_do(profile, can, protocols, curves):
 def test_static_files_of_the_release_before_are_found_where_the_live_one_has_none():
     found = read(site(static_fallback={"/static/": "/srv/shop/previous/shop/static/"}))
     include = "include /etc/nginx/webstack/include"
-    tries = "try_files $uri $uri/ /.webstack-previous$uri"
+    goes_on = ["recursive_error_pages on", "log_not_found off"]
+    ends = ["try_files $uri =404"]
     assert found["server > location ^~ /static/"] == [
         "alias /srv/shop/current/shop/static/",
         f"{include}/static.conf",
-        tries,
+        "error_page 404 = /.webstack-previous$uri",
+        *goes_on,
     ]
-    assert found[f"server > location ^~ /static/ > {HASHED}"] == [f"{include}/immutable.conf", tries]
-    # From outside nobody gets there, and from there nothing leads on.
+    assert found[f"server > location ^~ /static/ > {HASHED}"] == [f"{include}/immutable.conf"]
+    # From outside nobody gets there.
     before = "server > location ^~ /.webstack-previous/static/"
     assert found[before] == [
         "internal",
         "alias /srv/shop/previous/shop/static/",
         f"{include}/static.conf",
-        "try_files $uri =404",
+        "error_page 404 = /.webstack-again$uri",
+        *goes_on,
+        *ends,
     ]
-    assert found[f"{before} > {HASHED}"] == [f"{include}/immutable.conf", "try_files $uri =404"]
+    assert found[f"{before} > {HASHED}"] == [f"{include}/immutable.conf", *ends]
+    # While it looked there, the two may have changed places. From here nothing leads on.
+    again = "server > location ^~ /.webstack-again/.webstack-previous/static/"
+    assert found[again] == [
+        "internal",
+        "alias /srv/shop/current/shop/static/",
+        f"{include}/static.conf",
+        *ends,
+    ]
+    assert found[f"{again} > {HASHED}"] == [f"{include}/immutable.conf", *ends]
 
 
 def test_static_files_without_a_release_before_have_one_location_each():
@@ -359,6 +372,7 @@ def test_static_files_without_a_release_before_have_one_location_each():
         f"server > location ^~ /b/ > {HASHED}",
     ]
     assert "try_files" not in str(found)
+    assert "error_page" not in str(found)
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,8 @@ def test_a_link_that_leads_elsewhere_is_not_current(paths, monkeypatch):
         ("old", "old", True),
         ("old", "other", False),
         ("old", "", False),
-        ("gone", "other", True),
+        ("gone", "gone", True),
+        ("gone", "other", False),
         (None, "other", True),
     ],
 )

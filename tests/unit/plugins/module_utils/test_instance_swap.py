@@ -311,10 +311,30 @@ def test_a_run_that_was_killed_at_the_links_to_the_files_is_ended_by_the_next(
         done.append(link)
 
     with monkeypatch.context() as patch:
+        patch.setattr(_instance_swap, "exchange", lambda *_: False)
         patch.setattr(_instance_swap, "_point", killed)
         with pytest.raises(KeyboardInterrupt):
             swap(host)
     assert files.led()["current"] == "r1"
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r1"}
+
+
+def test_the_links_to_the_files_change_places_in_one_step(host, files, monkeypatch):
+    files.make_live("r1", "r0")
+    monkeypatch.setattr(_instance_swap, "exchange", lambda *links: changed.append(links) or True)
+    changed: list[tuple[Path, ...]] = []
+    swap(host)
+    assert changed == [(files.folder / "current", files.folder / "previous")]
+
+
+def test_a_run_that_was_killed_as_the_links_changed_places_is_ended_by_the_next(host, files, monkeypatch):
+    files.make_live("r1", "r0")
+    with monkeypatch.context() as patch:
+        patch.setattr(_instance_swap, "exchange", lambda *_: raise_interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            swap(host)
+    assert files.led() == {"current": "r1", "previous": "r2"}
     swap(host)
     assert files.led() == {"current": "r2", "previous": "r1"}
 
@@ -330,11 +350,11 @@ def test_what_a_killed_run_let_previous_lead_to_is_put_right_though_nothing_else
     assert not swap(host).plan.changes
 
 
-def test_a_release_that_is_gone_is_nothing_to_lead_to(host, files):
+def test_a_release_that_somebody_removed_is_no_obstacle(host, files):
     files.make_live("r1", "r0")
     shutil.rmtree(files.code("r1"))
     swap(host)
-    assert files.led() == {"current": "r2", "previous": "r2"}
+    assert files.led() == {"current": "r2", "previous": "r1"}
 
 
 @pytest.mark.parametrize(
