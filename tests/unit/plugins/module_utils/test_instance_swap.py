@@ -113,10 +113,11 @@ def swap(
     held: tuple[dict[str, str], ...] = (),
     before: Callable[[], None] | None = None,
     rehearses: bool = True,
+    link: str = "srv/previous",
 ) -> _instance_swap.Swap:
     """Plan a run, carry it out and return it."""
     paths, instance = host.paths, wanted(host.paths)
-    current, previous = paths.root / "srv/current", paths.root / "srv/previous"
+    current, previous = paths.root / "srv/current", paths.root / link
     observed = _instance_host.observe(paths, instance, current, previous)
     run = _instance_swap.Swap(
         paths=paths,
@@ -348,6 +349,15 @@ def test_what_a_killed_run_let_previous_lead_to_is_put_right_though_nothing_else
     assert files.led() == {"current": "r2", "previous": "r1"}
     host.calls.clear()
     assert not swap(host).plan.changes
+
+
+def test_links_in_two_folders_lead_where_they_should(host, files):
+    files.make_live("r1")
+    link = host.paths.root / "links/previous"
+    link.parent.mkdir()
+    swap(host, link="links/previous")
+    assert files.led() == {"current": "r2"}
+    assert link.resolve() == files.code("r1")
 
 
 def test_a_release_that_somebody_removed_is_no_obstacle(host, files):
