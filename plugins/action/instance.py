@@ -84,10 +84,9 @@ class ActionModule(ActionBase):
 def module_options(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the module's options that an entry of gunicorn_apps, with all of its keys set, gives."""
     options = {name: entry[name] for name in SAME_OPTIONS}
-    if entry["current"]:
-        options["current"] = entry["current"]
     return {
         **options,
+        **{name: entry[name] for name in ("current", "previous") if entry[name]},
         "workers": str(entry["workers"]),
         "memory_max": entry["service"]["memory_max"],
         "sandbox": entry["service"]["sandbox"],

@@ -62,6 +62,9 @@ _value:
     current:
       description: A link that follows the live instance, or empty.
       type: str
+    previous:
+      description: A link that follows what was live before it, or empty.
+      type: str
     env:
       description: The environment, every value as text.
       type: dict

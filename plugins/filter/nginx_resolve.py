@@ -66,7 +66,9 @@ _value:
           connections of each worker. None for a static site.
       type: dict
     static:
-      description: Folders that nginx serves, each with C(prefix) and C(alias), both ending in a slash.
+      description:
+        - Folders that nginx serves, each with C(prefix), C(alias), and C(fallback) for what is not there or
+          empty for none, all ending in a slash.
       type: list
       elements: dict
     max_body_size:

@@ -51,7 +51,7 @@ _value:
   description:
     - Mappings by name, which are what M(webstack.python.release) takes as its option C(apps),
       with the keys C(name), C(source), C(requirements), C(python), C(shared), C(worker_class), C(build),
-      C(migrate), C(env), C(sandbox) and C(keep).
+      C(migrate), C(static), C(env), C(sandbox) and C(keep).
     - C(env) is empty where there is no command that needs it.
   type: dict
 """
@@ -98,6 +98,8 @@ def request(app: Any, sandbox: str | bool, worker_class: str) -> dict[str, Any]:
     found["name"] = plain(app["name"])
     found["keep"] = found.pop("keep_releases")
     found["worker_class"] = plain(app.get("gunicorn", {}).get("worker_class", worker_class))
+    # Of this section no other key is read, as some may be secret.
+    found["static"] = sorted(plain(app.get("nginx", {}).get("static", {})).values())
     found["env"] = plain(app.get("env", {})) if found["build"] or found["migrate"] else {}
     # YAML reads a bare off as false.
     found["sandbox"] = plain(app.get("service", {})).get("sandbox", sandbox) or "off"

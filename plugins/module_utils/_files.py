@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import datetime
+import errno
 import fcntl
 import json
 import os
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import TextIO
 
 MARKER = "Managed by webstack.python"
+# Of renameat2, which Python does not have: relative paths start at the working directory; see rename(2).
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 LOCKS = Path("run/webstack/.lock")  # no app can have that name
 
 
@@ -69,6 +73,17 @@ def replace_link(link: Path, target: str) -> None:
     temporary = _cleared(link)
     temporary.symlink_to(target)
     os.replace(temporary, link)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two names change places in one step; False where the file system cannot. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(code, os.strerror(code), str(one))
 
 
 def unnamed(path: Path) -> Path:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,15 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_host imp
 )
 
 
-def remove(paths: Paths, current: Path | None, *, dry: bool) -> tuple[bool, list[dict[str, Any]]]:
-    """Stop the app and remove its units, its instances and the link `current`.
+def remove(paths: Paths, links: Sequence[Path], *, dry: bool) -> tuple[bool, list[dict[str, Any]]]:
+    """Stop the app and remove its units, its instances and the links to what is and was live.
 
     dry: only look. Returns whether there was anything, and the steps with their seconds.
     Raises SystemdError or OSError.
     """
     started = time.monotonic()
     sockets = public_sockets(paths)
-    files = _files(paths, sockets, current)
+    files = _files(paths, sockets, links)
     loaded = [name for name, unit in read_units(paths, sockets).items() if unit.active != "inactive"]
     there = bool(files or loaded or _hook.is_left(paths.app, paths.root))
     if dry or not there:
@@ -48,7 +48,7 @@ def remove(paths: Paths, current: Path | None, *, dry: bool) -> tuple[bool, list
     return True, [{"step": "remove", "seconds": round(time.monotonic() - started, 2)}]
 
 
-def _files(paths: Paths, sockets: Iterable[str], current: Path | None) -> list[Path]:
+def _files(paths: Paths, sockets: Iterable[str], links: Iterable[Path]) -> list[Path]:
     """Return what is there, each path once, the record of what is live before all units."""
     candidates = [
         paths.enabled,
@@ -70,9 +70,7 @@ def _files(paths: Paths, sockets: Iterable[str], current: Path | None) -> list[P
         unnamed(paths.log),
     ]
     found = [path for path in candidates if path.is_symlink() or path.exists()]
-    if current is not None and current.is_symlink():
-        found.append(current)
-    return found
+    return found + [link for link in links if link.is_symlink()]
 
 
 def _remove(path: Path) -> None:

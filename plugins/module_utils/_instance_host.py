@@ -14,7 +14,7 @@ import re
 import stat
 import struct
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +101,11 @@ def foreign_units(paths: Paths) -> list[Path]:
     return [folder / name for folder in folders for name in names if not is_ours(folder / name)]
 
 
-def observe(paths: Paths, wanted: Instance, current: Path | None) -> Observed:
+def observe(paths: Paths, wanted: Instance, current: Path | None, previous: Path | None = None) -> Observed:
     """Read what is on the host of an app. Raises SystemdError.
 
-    current: the link that follows the live instance, None for none.
+    current: the link that follows the live instance, None for none. previous: the one that follows what was
+    live before it.
     """
     live = recorded_instance(read_text(paths.record))
     records = read_records(paths)
@@ -115,12 +116,13 @@ def observe(paths: Paths, wanted: Instance, current: Path | None) -> Observed:
         records=records,
         leftovers=frozenset(_known_instances(paths) - set(records)),
         checks=tuple(sorted(paths.runtime_units.glob(paths.check_unit("*", "*")))),
-        litter=_litter(paths, current),
+        litter=_litter(paths, [link for link in (current, previous) if link]),
         public_sockets=sockets,
         texts={file.path: read_text(file.path) for file in files},
         units=read_units(paths, sockets),
         enabled=paths.enabled.is_symlink(),
         current=current is None or live is None or _leads_to(current, records.get(live, {})),
+        previous=previous is None or _leads_back(previous, records.get(live or "", {})),
         access=_has_access(paths, public_access(paths, wanted)),
     )
 
@@ -149,6 +151,11 @@ def _leads_to(current: Path, record: dict[str, Any]) -> bool:
     return current.is_symlink() and str(current.resolve()) == record.get("directory")
 
 
+def _leads_back(previous: Path, record: dict[str, Any]) -> bool:
+    left = record.get("left")
+    return not left or (previous.is_symlink() and str(previous.resolve()) == left)
+
+
 def read_records(paths: Paths) -> dict[str, dict[str, Any]]:
     """Read instance.json of every instance; one that cannot be read counts as none."""
     records = {}
@@ -171,13 +178,13 @@ def public_sockets(paths: Paths) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if paths.is_public_socket(name)))
 
 
-def _litter(paths: Paths, current: Path | None) -> tuple[Path, ...]:
+def _litter(paths: Paths, links: Sequence[Path]) -> tuple[Path, ...]:
     """Return files that a killed run had not given their names yet."""
     folders = (paths.units, paths.runtime_units, paths.enabled.parent, paths.record.parent)
     hidden = [path for folder in folders for path in folder.glob(f".*{paths.app}*")]
     hidden += paths.record.parent.glob(".live.conf.*")
-    hidden += current.parent.glob(f".{current.name}.*") if current else []
-    names = {paths.handle, paths.target, paths.mover, paths.record.name, current.name if current else ""}
+    hidden += [path for link in links for path in link.parent.glob(f".{link.name}.*")]
+    names = {paths.handle, paths.target, paths.mover, paths.record.name, *(link.name for link in links)}
     of_units = tuple(
         path
         for path in hidden

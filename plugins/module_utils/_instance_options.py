@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 HEALTH_OPTIONS: dict[str, Any] = {
@@ -43,6 +45,7 @@ ARGUMENTS: dict[str, Any] = {
     "directory": {"type": "path"},
     "virtualenv": {"type": "path"},
     "current": {"type": "path"},
+    "previous": {"type": "path"},
     "planned": {"type": "dict", "default": {}},
     "listen": {"type": "str", "default": "unix"},
     "env": {"type": "dict", "default": {}, "no_log": True},
@@ -69,3 +72,9 @@ REQUIRED_IF = [
     ("state", "rolled_back", ["name"]),
     ("state", "absent", ["name"]),
 ]
+
+
+def links(params: Mapping[str, Any]) -> tuple[Path | None, Path | None]:
+    """Return the links that follow what is live, and what was live before it; None for none."""
+    current, previous = (Path(params[name]) if params[name] else None for name in ("current", "previous"))
+    return current, previous

@@ -48,8 +48,8 @@ class Observed:
     rehearsals. litter: files that were never given their names. public_sockets: unit files of
     public sockets. texts: of all files that the wanted instance has. units: those of systemd's
     that it has loaded. enabled: whether the app starts at boot. current: whether the link
-    `current` is as the live instance wants it. access: whether the public unix socket, where
-    there is one, has the owner and mode that its unit wants.
+    `current` is as the live instance wants it. previous: whether the link `previous` is. access: whether
+    the public unix socket, where there is one, has the owner and mode that its unit wants.
     """
 
     live: str | None
@@ -62,6 +62,7 @@ class Observed:
     units: Mapping[str, Unit]
     enabled: bool
     current: bool
+    previous: bool
     access: bool
 
     def unit(self, name: str) -> Unit:
@@ -78,8 +79,8 @@ class Plan:
     them. reload: systemd has not read the record. rewrite: files of the live instance to write
     again. restart: the live instance may run with what was edited. shared: shared files to
     write. revive: units that should run and do not. enable: the link for the boot is missing.
-    relink: `current` is wrong. admit: the open public unix socket has another owner or mode than
-    its unit wants. swap: the live instance is not the wanted one. drop: instances
+    relink: `current` or `previous` is wrong. admit: the open public unix socket has another owner or mode
+    than its unit wants. swap: the live instance is not the wanted one. drop: instances
     beyond those to keep. leave: public sockets that the app no longer wants.
     """
 
@@ -130,7 +131,7 @@ def decide(paths: Paths, wanted: Instance, observed: Observed, listen: str, keep
         shared=_differing(wanted.shared, observed),
         revive=_revive(paths, observed, live, public) if live else (),
         enable=not observed.enabled,
-        relink=not observed.current,
+        relink=not (observed.current and observed.previous),
         admit=not observed.access,
         swap=swap,
         drop=() if swap else beyond(observed.records, keep, live),

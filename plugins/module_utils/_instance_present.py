@@ -14,6 +14,7 @@ from ansible_collections.webstack.python.plugins.module_utils import _instance, 
 from ansible_collections.webstack.python.plugins.module_utils._files import now, read_text, write_text
 from ansible_collections.webstack.python.plugins.module_utils._instance_log import Attempt, logged
 from ansible_collections.webstack.python.plugins.module_utils._instance_notify import make_notify
+from ansible_collections.webstack.python.plugins.module_utils._instance_options import links
 from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
     closed_up,
     decide,
@@ -46,11 +47,11 @@ class Present:
         self.params: dict[str, Any] = module.params
         self.env = env
         self.paths = _instance.Paths(self.params["name"])
-        self.current = Path(self.params["current"]) if self.params["current"] else None
+        self.current, self.previous = links(self.params)
         self.release = self._read_release()
         self.workers = self._size_workers()
         self.wanted = self._build()
-        self.observed = _instance_host.observe(self.paths, self.wanted, self.current)
+        self.observed = _instance_host.observe(self.paths, self.wanted, self.current, self.previous)
         self.plan = decide(self.paths, self.wanted, self.observed, self.params["listen"], self.params["keep"])
 
     @property
@@ -126,6 +127,7 @@ class Present:
             account=account,
             listen=self.params["listen"],
             current=self.current,
+            previous=self.previous,
             record=self._record(),
             others=closed_up(self.observed.records, self.wanted.id),
             keep=self.params["keep"],

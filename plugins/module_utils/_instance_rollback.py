@@ -21,6 +21,7 @@ from ansible_collections.webstack.python.plugins.module_utils._instance_notify i
     Notify,
     make_notify,
 )
+from ansible_collections.webstack.python.plugins.module_utils._instance_options import links
 from ansible_collections.webstack.python.plugins.module_utils._instance_plan import (
     decide,
     describe_repairs,
@@ -56,13 +57,13 @@ class Again:
         self.params: dict[str, Any] = module.params
         self.paths = paths
         self.target = target
-        self.current = Path(self.params["current"]) if self.params["current"] else None
+        self.current, self.previous = links(self.params)
         self.env = decode_environment(target.own.environment)
         self.secrets = secrets_of(self.env)
         module.no_log_values.update(self.secrets)
         self.listen = listen_address(paths, target.sockets[0])
         self.wanted = target.instance(paths)
-        self.observed = _instance_host.observe(paths, self.wanted, self.current)
+        self.observed = _instance_host.observe(paths, self.wanted, self.current, self.previous)
         self.plan = decide(paths, self.wanted, self.observed, self.listen, self.params["keep"])
 
     def swap(
@@ -83,6 +84,7 @@ class Again:
             account=find_account(self.paths.app, self.target.user),
             listen=self.listen,
             current=self.current,
+            previous=self.previous,
             record=record,
             held=held,
             keep=self.params["keep"],

@@ -22,6 +22,7 @@ from typing import Any
 from ansible_collections.webstack.python.plugins.module_utils import _systemd
 from ansible_collections.webstack.python.plugins.module_utils._files import (
     MARKER,
+    exchange,
     read_text,
     replace_link,
     write_text,
@@ -58,7 +59,8 @@ class Swap:
     """One run on one app.
 
     account: the app's user. listen: the public address. current: the link that follows
-    the live instance, None for none. record: what instance.json is to say of the wanted instance.
+    the live instance, None for none. previous: the link that follows what was live before, None for none.
+    record: what instance.json is to say of the wanted instance.
     others: what it is to say of other instances, by their ids. held: the instances that are not to be
     deployed again, for held.json; none leaves it as it is. keep: how many instances stay. secrets: values
     that no message may show. before: what is done once the rehearsal went well and nothing is switched
@@ -76,6 +78,7 @@ class Swap:
     current: Path | None
     record: Mapping[str, Any]
     keep: int
+    previous: Path | None = None
     others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     held: Sequence[Mapping[str, Any]] = ()
     secrets: frozenset[str] = frozenset()
@@ -110,6 +113,7 @@ class Swap:
                     with self._step("notify"):
                         self.before()
                 with self._step("start"):
+                    self._show_files()
                     self._start()
                 with self._step("commit"):
                     self._commit()
@@ -192,6 +196,12 @@ class Swap:
         for file in self.wanted.check:
             file.path.unlink(missing_ok=True)
 
+    def _show_files(self) -> None:
+        """Let `previous` lead to the wanted release, for the files of the first pages that it gives."""
+        leaves = self._live.get("directory") not in (None, str(self._directory))
+        if self.previous is not None and leaves:
+            _point(self.previous, self._directory)
+
     def _start(self) -> None:
         """Start the wanted instance beside the live one, and see that it has the public socket."""
         self._open_public_socket()
@@ -239,6 +249,7 @@ class Swap:
         # First of all: it may have visitors by now.
         _stop(self.paths.unit(self.wanted.id, kind) for kind in ("service", "socket"))
         self._end_rehearsal()
+        self._hide_files()
         created = self._new_shared()
         sockets = [file.path.name for file in created if file.path.suffix == ".socket"]
         if self.wanted.id not in self.observed.records:
@@ -259,6 +270,15 @@ class Swap:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
+    def _hide_files(self) -> None:
+        """Let `previous` lead where it did before this run."""
+        left = self._live.get("left")
+        # A full disk may be what brought this about.
+        with contextlib.suppress(OSError):
+            self._lead_back(left)
+            if not left and self.previous is not None and self.previous.resolve() == self._directory:
+                self.previous.unlink()
+
     def _commit(self) -> None:
         """Make the wanted instance the live one: from here on a reboot starts it."""
         for file in self.plan.shared:
@@ -268,12 +288,13 @@ class Swap:
             write_record(self.paths, instance, record)
         # A new one is no good one yet; one that was good stays so until it is live, and to be proven anew.
         good = is_good(self.record) or is_good(self.observed.records.get(self.wanted.id, {"accepted": False}))
-        write_record(self.paths, self.wanted.id, {**self.record, "accepted": good})
+        record = {**self.record, "left": self._left()}
+        write_record(self.paths, self.wanted.id, {**record, "accepted": good})
         if self.held:
             write_text(self.paths.held, json.dumps({"held": list(self.held)}, indent=2) + "\n", 0o644)
         self.paths.record.parent.mkdir(exist_ok=True)
         write_text(self.paths.record, live_record(self.paths, self.wanted.id))
-        write_record(self.paths, self.wanted.id, self.record)
+        write_record(self.paths, self.wanted.id, record)
         _systemd.daemon_reload()
         self._admit()
         self._relink()
@@ -350,9 +371,35 @@ class Swap:
     def _relink(self) -> None:
         if self.current is None:
             return
-        directory, folder = Path(str(self.record["directory"])), self.current.parent.resolve()
-        near = folder in directory.parents
-        replace_link(self.current, os.path.relpath(directory, folder) if near else str(directory))
+        if not self._exchange():
+            self._lead_back(self._left())
+            _point(self.current, self._directory)
+
+    def _exchange(self) -> bool:
+        """Let the links change places, if each leads where the other is to; no file is missed in between."""
+        if self.current is None or self.previous is None or self.current.parent != self.previous.parent:
+            return False
+        led = (str(self.current.resolve()), str(self.previous.resolve()))
+        return led == (self._left(), str(self._directory)) and exchange(self.current, self.previous)
+
+    def _lead_back(self, left: str | None) -> None:
+        """Let `previous` lead to what was live before, if anything was."""
+        if self.previous is not None and left:
+            _point(self.previous, Path(left))
+
+    @property
+    def _directory(self) -> Path:
+        return Path(str(self.record["directory"]))
+
+    @property
+    def _live(self) -> Mapping[str, Any]:
+        """The record of the instance that is live before the run, empty where none is."""
+        return self.observed.records.get(self.observed.live or "", {})
+
+    def _left(self) -> str | None:
+        """Return the directory that was live before the wanted one's, None for none."""
+        directory: str | None = self._live.get("directory")
+        return self._live.get("left") if directory == str(self._directory) else directory
 
     def _enable(self) -> None:
         self.paths.enabled.parent.mkdir(exist_ok=True)
@@ -367,6 +414,13 @@ class Swap:
 def write_record(paths: Paths, instance: str, record: Mapping[str, Any]) -> None:
     """Write an instance's instance.json. Raises OSError."""
     write_text(paths.instance(instance) / "instance.json", json.dumps(record, indent=2) + "\n", 0o644)
+
+
+def _point(link: Path, directory: Path) -> None:
+    """Let a link lead to a directory, by a relative path where that is below it. Raises OSError."""
+    folder = link.parent.resolve()
+    near = folder in directory.parents
+    replace_link(link, os.path.relpath(directory, folder) if near else str(directory))
 
 
 def find_account(app: str, user: str) -> pwd.struct_passwd:

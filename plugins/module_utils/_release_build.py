@@ -20,6 +20,7 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _release_code,
     _release_hooks,
     _release_shared,
+    _release_static,
     _release_virtualenv,
 )
 from ansible_collections.webstack.python.plugins.module_utils._files import replace_link
@@ -68,7 +69,7 @@ class Plan:
     """One release of one app on this host, and what it still lacks.
 
     shipped: which of the shared entries the source tree has, as file or folder. commands: those
-    that build the release. surroundings: what they find.
+    that build the release. surroundings: what they find. static: folders of its code that Nginx serves.
     """
 
     layout: Layout
@@ -80,6 +81,7 @@ class Plan:
     shipped: Mapping[str, str]
     commands: Sequence[str]
     surroundings: _release_hooks.Surroundings
+    static: Sequence[str] = ()
 
     @property
     def virtualenv(self) -> str:
@@ -91,10 +93,14 @@ class Plan:
         """The release's id: a digest of what goes in, so that the same inputs are the same release.
 
         The commands are among it, what they find in the environment is not: a new secret is a new
-        instance of the same release.
+        instance of the same release. Folders that Nginx serves are, as what is compressed follows from them.
         """
-        parts = [LAYOUT_VERSION, self.source.tree, self.virtualenv, sorted(self.shared)]
-        return digest([*parts, list(self.commands)] if self.commands else parts)
+        parts: list[Any] = [LAYOUT_VERSION, self.source.tree, self.virtualenv, sorted(self.shared)]
+        if self.commands:
+            parts.append(list(self.commands))
+        if self.static:
+            parts.append({"static": sorted(set(self.static))})
+        return digest(parts)
 
     def resolution(self) -> str:
         """Return the name of what is to be resolved, '' where nothing is; hosts that share it are alike."""
@@ -244,6 +250,9 @@ def _build_release(plan: Plan, builder: Builder, archive: Path | None, steps: St
         if plan.commands:
             with steps.step("build"):
                 _release_hooks.build(plan.commands, layout, plan.id, plan.shared, plan.surroundings)
+        if plan.static:
+            with steps.step("compress"):
+                _release_static.compress(code, plan.static)
         with steps.step("compile"):
             _release_code.compile_code(layout.virtualenv(plan.virtualenv) / "bin/python", code)
         write_release(release, plan.describe(builder))

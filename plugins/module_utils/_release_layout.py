@@ -78,6 +78,11 @@ class Layout:
         return self.directory / "current"
 
     @property
+    def previous(self) -> Path:
+        """The link to the code that was live before that, kept by the swap, too."""
+        return self.directory / "previous"
+
+    @property
     def lock(self) -> Path:
         """The file on which builds and swaps of this app exclude each other."""
         return lock_path(f"app-{self.app}")

@@ -38,6 +38,7 @@ OPTIONS: dict[str, Any] = {
     "shared": {"type": "list", "elements": "str", "default": []},
     "build": {"type": "list", "elements": "str", "default": []},
     "migrate": {"type": "list", "elements": "str", "default": []},
+    "static": {"type": "list", "elements": "str", "default": []},
     "release": {"type": "str", "default": ""},
     "env": {"type": "dict", "default": {}, "no_log": True},
     "sandbox": {"type": "str", "choices": list(PROFILES), "default": "strict"},

@@ -47,17 +47,24 @@ def newest(releases: Iterable[Release], keep: int) -> list[str]:
 
 
 def excess(
-    layout: Layout, keep: int, instances: Path = INSTANCES, most_instances: int | None = None
+    layout: Layout,
+    keep: int,
+    instances: Path = INSTANCES,
+    most_instances: int | None = None,
+    *,
+    swaps: bool = False,
 ) -> Excess:
-    """Find what can go: neither pointed at, nor live, nor needed by an instance, nor among the newest.
+    """Find what can go: neither pointed at, nor live now or before, nor needed, nor among the newest.
 
     keep: how many releases stay. Those that are needed all do, and the newest of the others, which were
     refused or never live, where there is room. most_instances: how many of the newest instances count,
-    to foresee what can go once a swap has dropped the others; None for all.
+    to foresee what can go once a swap has dropped the others; None for all. swaps: foresee likewise that the
+    one before the live one will be another.
     """
     releases = {release.id: release for release in all_releases(layout)}
     directories, virtualenvs = _needed_by_instances(layout, instances, most_instances)
-    kept = {*_linked(layout), *directories}
+    links = (layout.pointer, layout.current) if swaps else (layout.pointer, layout.current, layout.previous)
+    kept = {*_linked(layout, links), *directories}
     others = (release for release in releases.values() if release.id not in kept)
     kept.update(newest(others, max(keep - len(kept), 0)))
     virtualenvs.update(release.virtualenv for release in releases.values() if release.id in kept)
@@ -84,10 +91,10 @@ def remove(paths: Iterable[Path]) -> None:
             shutil.rmtree(path)
 
 
-def _linked(layout: Layout) -> set[str]:
-    """Return the ids of the releases that the pointer and the live link lead to."""
+def _linked(layout: Layout, links: Iterable[Path]) -> set[str]:
+    """Return the ids of the releases that links lead to."""
     found = set()
-    for link in (layout.pointer, layout.current):
+    for link in links:
         with contextlib.suppress(OSError):
             found.update(_release_ids(layout, [layout.directory / os.readlink(link)]))
     return found

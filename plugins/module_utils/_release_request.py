@@ -44,6 +44,7 @@ def make_plan(params: dict[str, Any], interpreter: _release_virtualenv.Interpret
         shipped=found["shipped"],
         commands=params["build"],
         surroundings=surroundings(params),
+        static=[name.rstrip("/") for name in params["static"]],
     )
 
 
@@ -72,5 +73,6 @@ def unchanged(plan: Plan, keep: int) -> dict[str, Any]:
     # The swap of this very run may drop instances, and with them what they need: one more where it is
     # still to come, as it was not reached by the run that built the release.
     live = plan.layout.current.resolve() == plan.layout.code(plan.id).resolve()
-    excess = _release_prune.excess(plan.layout, keep, most_instances=keep if live else keep - 1)
+    most = keep if live else keep - 1
+    excess = _release_prune.excess(plan.layout, keep, most_instances=most, swaps=not live)
     return answer(plan, changed=False, prunable=bool(excess.paths(plan.layout)))

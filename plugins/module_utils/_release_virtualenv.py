@@ -30,8 +30,8 @@ DEFAULT_INDEX = "uv's own default"
 # The kinds whose versions are all said, or that have none.
 LOCKED = ("uv.lock", "pylock.toml", "none")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Else the uv of a run that is killed would write on in what the next run makes anew.
-_NO_LONGER_THAN_US = ("setpriv", "--pdeathsig", "KILL")
+# Else what a run that is killed had started would write on in what the next run makes anew.
+NO_LONGER_THAN_US = ("setpriv", "--pdeathsig", "KILL")
 _SHOWN_LINES = 25
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PROBE = (
@@ -122,7 +122,7 @@ class Uv:
         if not os.access(self.binary, os.X_OK):
             raise ReleaseError(f"{self.binary} is not there; run the role python_app, which installs uv")
         done = subprocess.run(
-            (*_NO_LONGER_THAN_US, self.binary, *command),
+            (*NO_LONGER_THAN_US, self.binary, *command),
             check=False,
             cwd=directory,
             env={**self.environment(virtualenv), **(more or {})},

@@ -84,6 +84,11 @@ options:
   current:
     description: A link that is to follow the live instance's directory.
     type: path
+  previous:
+    description:
+      - A link that is to follow the directory that was live before the one that O(current) leads to.
+        While another one is started, it leads there. It needs O(current).
+    type: path
   planned:
     description:
       - The release that a check-mode run would have built, with C(directory), C(virtualenv) and
@@ -331,7 +336,6 @@ steps:
   sample: [{step: rehearse, seconds: 0.8}, {step: start, seconds: 0.7}]
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -339,7 +343,11 @@ from ansible_collections.webstack.python.plugins.module_utils import _instance, 
 from ansible_collections.webstack.python.plugins.module_utils._files import Locked, lock, read_text
 from ansible_collections.webstack.python.plugins.module_utils._instance_absent import remove
 from ansible_collections.webstack.python.plugins.module_utils._instance_compared import compare
-from ansible_collections.webstack.python.plugins.module_utils._instance_options import ARGUMENTS, REQUIRED_IF
+from ansible_collections.webstack.python.plugins.module_utils._instance_options import (
+    ARGUMENTS,
+    REQUIRED_IF,
+    links,
+)
 from ansible_collections.webstack.python.plugins.module_utils._instance_present import Present
 from ansible_collections.webstack.python.plugins.module_utils._instance_rollback import (
     Kept,
@@ -395,8 +403,8 @@ def carry_out(
 def ensure_absent(module: AnsibleModule) -> dict[str, Any]:
     """Do what state=absent asks for, and return the result."""
     paths = _instance.Paths(module.params["name"])
-    current = Path(module.params["current"]) if module.params["current"] else None
-    changed, steps = remove(paths, current, dry=module.check_mode)
+    kept = [link for link in links(module.params) if link]
+    changed, steps = remove(paths, kept, dry=module.check_mode)
     return {"changed": changed, "repaired": [], "steps": steps}
 
 

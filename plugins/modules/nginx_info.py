@@ -82,6 +82,10 @@ openssl:
   type: str
   returned: success
   sample: 3.5.4
+brotli_static:
+  description: Whether its configuration loads the module that serves files compressed by Brotli.
+  type: bool
+  returned: success
 acme:
   description: Whether there is something of M(webstack.python.nginx_acme).
   type: bool
@@ -139,6 +143,7 @@ from ansible_collections.webstack.python.plugins.module_utils._certbot import Ce
 from ansible_collections.webstack.python.plugins.module_utils._certificate_check import PATH, Files
 from ansible_collections.webstack.python.plugins.module_utils._certificate_info import by_tls, shown
 from ansible_collections.webstack.python.plugins.module_utils._certificates import Store
+from ansible_collections.webstack.python.plugins.module_utils._files import read_text
 from ansible_collections.webstack.python.plugins.module_utils._nginx_server import BINARY, Nginx
 from ansible_collections.webstack.python.plugins.module_utils._systemd import run
 
@@ -146,6 +151,7 @@ VERSION = re.compile(r"^nginx version: nginx/(\S+)", re.MULTILINE)
 # What it runs with is said only where that is not what it was built with.
 OPENSSL = (re.compile(r"running with OpenSSL (\S+)"), re.compile(r"built with OpenSSL (\S+)"))
 PROGRAMS = ("openssl", "certbot")
+MODULES = Path("/etc/nginx/modules-enabled")
 
 
 ARGUMENTS = {
@@ -163,6 +169,12 @@ ARGUMENTS = {
         },
     },
 }
+
+
+def loads(module: str, folder: Path = MODULES) -> bool:
+    """Tell whether Debian's configuration has nginx load a module."""
+    load = re.compile(rf"^\s*load_module\s+\S*\b{module}\.so\s*;", re.MULTILINE)
+    return any(load.search(read_text(path) or "") for path in folder.glob("*.conf"))
 
 
 def main() -> None:
@@ -183,6 +195,7 @@ def main() -> None:
     module.exit_json(
         nginx=found[1] if found else "",
         openssl=built[0] if built else "",
+        brotli_static=loads("ngx_http_brotli_static_module"),
         acme=Certbot().hook.exists() or bool(Certbot().lineages()),
         by_tls=by_tls(),
         issued=Store().sites(),

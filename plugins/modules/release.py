@@ -139,6 +139,14 @@ options:
     type: list
     elements: str
     default: []
+  static:
+    description:
+      - Folders of the code that Nginx serves. Once the release is built, their text files get a compressed
+        copy beside them with the ending C(.gz), and C(.br) where the host has the program C(brotli); what
+        is there already stays. They are part of what the release is known by.
+    type: list
+    elements: str
+    default: []
   release:
     description: The id of the release, for O(state=migrated).
     type: str

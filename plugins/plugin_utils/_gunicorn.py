@@ -68,6 +68,7 @@ SCHEMA = Schema(
         "directory": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
         "virtualenv": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
         "current": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
+        "previous": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
         "writable_paths": Rule(_rules.USE_ABSOLUTE, _rules.each(_rules.absolute_path)),
         "path": Rule(_site_place.USE_PATH, _site_place.url_path),
         "health.host": Rule("write a host name", _rules.host_header),
@@ -123,6 +124,7 @@ class GunicornApp(TypedDict):
     directory: str  # absolute; may lead through a link that the swap resolves
     virtualenv: str  # absolute; likewise
     current: str  # absolute path of a link that follows the live instance; "" for none
+    previous: str  # of one that follows what was live before it; "" for none
     script_name: str  # the URL prefix below which the app is, "/shop"; "" for none
     env: dict[str, str]
     writable_paths: list[str]
@@ -184,15 +186,16 @@ def derive(python_apps: object, only: object = ()) -> list[dict[str, Any]]:
 def _derive(app: Mapping[str, Any]) -> dict[str, Any]:
     name = app.get("name", "")
     root = f"/srv/{name}"
+    links = {link: f"{root}/{link}" for link in ("current", "previous")}
     if app.get("state") == "absent":
-        return {"name": name, "current": f"{root}/current", "state": "absent"}
+        return {"name": name, **links, "state": "absent"}
     entry: dict[str, Any] = {
         # One of them that is missing is a finding.
         **{key: app[key] for key in ("name", "app") if key in app},
         "user": name,
         "directory": f"{root}/next/code",
         "virtualenv": f"{root}/next/venv",
-        "current": f"{root}/current",
+        **links,
         "env": {key: str(value) for key, value in app.get("env", {}).items()},
         "health": {**app.get("health", {}), "host": probe_host(app.get("nginx", {}))},
     }
@@ -238,6 +241,7 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> GunicornA
         directory=entry.get("directory", ""),
         virtualenv=entry.get("virtualenv", ""),
         current=entry.get("current", ""),
+        previous=entry.get("previous", ""),
         script_name=path.rstrip("/"),
         env={key: str(value) for key, value in entry.get("env", {}).items()},
         writable_paths=entry.get("writable_paths", []),

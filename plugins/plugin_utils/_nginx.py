@@ -18,6 +18,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import (
     _site_pages,
     _site_place,
     _site_record,
+    _site_static,
     _tls,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
@@ -90,7 +91,7 @@ SCHEMA = Schema(
         "upstream.servers": Rule(_rules.USE_SERVERS, _rules.servers),
         "upstream.keepalive": Rule("write a whole number from 0", _rules.between(0)),
         "root": Rule(_rules.USE_ABSOLUTE, _rules.absolute_path),
-        "static": Rule("write URL prefixes to absolute paths", _rules.static_absolute),
+        **_site_static.rules(),
     },
 )
 
@@ -118,13 +119,6 @@ class Upstream(TypedDict):
     keepalive: int  # idle connections that each worker keeps; 0 for none
 
 
-class Static(TypedDict):
-    """A folder that nginx serves by itself."""
-
-    prefix: str  # "/static/"
-    alias: str  # "/srv/shop/current/shop/static/", ends with a slash as the prefix does
-
-
 class Certificate(TypedDict):
     """What a site shows its visitors in the handshake."""
 
@@ -142,7 +136,7 @@ class NginxSite(TypedDict):
     names: list[str]  # what its certificate is for: its domains, and the names that lead to the first
     catch_all: bool  # no domains: the site answers every name
     upstream: Upstream | None  # None where its files are all there is
-    static: list[Static]
+    static: list[_site_static.Static]
     max_body_size: str
     tls: Certificate | None
     extra: str
@@ -173,7 +167,7 @@ def findings(
     values = {name: plain_or_unreadable(value) for name, value in (variables or {}).items()}
     reported, checked = check_list(plain_or_unreadable(nginx_sites), SCHEMA)
     reported += compare(checked, same_names, *site_comparisons(), _site_place.one_catch_all(""))
-    reported += compare(checked, _site_place.one_source)
+    reported += compare(checked, _site_place.one_source, *_site_static.between())
     default = values.get("nginx_tls")
     reported += compare(by_server(checked, ""), tls_findings("", base, default))
     serves = any(entry.present and is_by_tls(entry.get("tls", default)) for entry in checked)
@@ -272,11 +266,11 @@ def _site(
             "keepalive": KEEPALIVE[worker_class or "gthread"],
         },
     }
-    if nginx.get("static"):
-        root = f"/srv/{name}/current"
-        site["static"] = {prefix: f"{root}/{folder}" for prefix, folder in nginx["static"].items()}
+    site.update(_site_static.derive(name, nginx.get("static", {})))
     site.update({key: nginx[key] for key in SITE_KEYS if key in nginx})
     health = plain(app.get("health", {})).get("path", "") if nginx.get("maintenance") else ""
+    if health:
+        health = _site_place.location(nginx.get("path", "/"), health)
     site.update(_site_pages.of_app(nginx, health, f"/srv/{name}/current"))
     return site
 
@@ -333,10 +327,7 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite
         names=names(entry),
         catch_all=not entry.get("domains"),
         upstream=_upstream(entry),
-        static=[
-            Static(prefix=_site_place.location(place["path"], prefix), alias=folder.rstrip("/") + "/")
-            for prefix, folder in sorted(entry.get("static", {}).items())
-        ],
+        static=_site_static.resolve(entry, place["path"]),
         max_body_size=entry.get("max_body_size", defaults["max_body_size"]),
         tls=_certificate(entry["name"], _tls.read(entry.get("tls", defaults["tls"]))),
         extra=entry.get("extra", ""),

@@ -36,7 +36,9 @@ RATE = re.compile(r"([1-9][0-9]{0,4})r/[sm]")
 BLOCKED_PATH = re.compile(r"/[A-Za-z0-9._~@+,=:/-]+")
 AGENT = re.compile(r"[ -#%-~]{1,100}")  # printable, but no dollar sign
 EVERY_BROWSER = "mozilla/5.0 ("
-WELL_KNOWN = "/.well-known/"
+# What a short beginning does not take with it. The second is where nginx leads requests to by itself, from
+# outside nobody gets there; what is blocked is looked at for those requests once more.
+SPARED = ("/.well-known/", "/.webstack")
 HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 HEADER_BUFFERS = re.compile(r"[1-9][0-9]? [1-9][0-9]{0,2}k")
 # nginx takes a higher limit of connections for a mistake.
@@ -206,10 +208,9 @@ def _any_of(items: Sequence[str], pattern: Callable[[str], str], start: str = ""
 
 
 def _path(prefix: str) -> str:
-    """Return what matches paths with a beginning; a short one does not take /.well-known/ with it."""
-    rest = WELL_KNOWN.removeprefix(prefix)
-    spared = f"(?!{re.escape(rest)})" if rest and WELL_KNOWN.startswith(prefix) else ""
-    return re.escape(prefix) + spared
+    """Return what matches paths with a beginning, but for those that a short one spares."""
+    rests = [path.removeprefix(prefix) for path in SPARED if path.startswith(prefix) and path != prefix]
+    return re.escape(prefix) + "".join(f"(?!{re.escape(rest)})" for rest in rests)
 
 
 def secrets(entry: Mapping[str, Any]) -> dict[str, str]:

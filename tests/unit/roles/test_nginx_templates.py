@@ -21,10 +21,11 @@ SHOP = {
     "static": {"/static/": "/srv/shop/current/shop/static"},
 }
 FILES = {"certificate": "/etc/ssl/shop.pem", "key": "/etc/ssl/shop.key", "on_host": True}
+HASHED = r'location ~ "[.-](?=[0-9]*[a-f])[0-9a-f]{8,}(\.[A-Za-z0-9]+)+$"'
 BLOG = {"name": "blog", "upstream": {"servers": ["10.0.0.11:8000", "10.0.0.12:8000"]}}
 LIMITS = {"read_timeout": "60s", "blocked_paths": []}
 # What the role knows of the host when it fills the templates in.
-NEW = {"http2_directive": True, "rotate_ticket_keys": True, "post_quantum": True}
+NEW = {"http2_directive": True, "rotate_ticket_keys": True, "post_quantum": True, "brotli_static": True}
 OLD = dict.fromkeys(NEW, False)
 FOUND = {
     "ansible_managed": "Ansible managed",
@@ -183,6 +184,7 @@ def test_hostile_folder_stays_one_word(hostile):
         "server",
         "server > location /",
         "server > location ^~ /static/",
+        f"server > location ^~ /static/ > {HASHED}",
     }
     assert len(found["server > location ^~ /static/"]) == 2
 
@@ -717,7 +719,7 @@ def test_page_of_an_error_keeps_the_status_also_where_its_file_is_missing():
     assert "error_page 404 /.webstack/404" in found["server"]
     assert found["server > location = /.webstack/404"] == [
         "internal",
-        "set $webstack_cache_control no-store",
+        "set $webstack_page_cache_control no-store",
         "root /srv/shop/current/errors",
         "try_files /404.html =404",
     ]
@@ -771,7 +773,7 @@ def test_maintenance_answers_everybody_but_operators():
     page = found["server > location = /.webstack/maintenance"]
     assert page == [
         "internal",
-        "set $webstack_cache_control no-store",
+        "set $webstack_page_cache_control no-store",
         "set $webstack_retry_after 300",
         "root /p",
         "try_files /m.html =503",
@@ -797,3 +799,88 @@ def test_a_site_that_is_open_has_no_maintenance():
 
 def test_names_with_dashes_have_variables_of_their_own():
     assert "geo $webstack_closed_a_b {" in site(name="a-b", maintenance=True)
+
+
+def test_static_files_of_the_release_before_are_found_where_the_live_one_has_none():
+    found = read(site(static_fallback={"/static/": "/srv/shop/previous/shop/static/"}))
+    include = "include /etc/nginx/webstack/include"
+    goes_on = ["recursive_error_pages on", "log_not_found off"]
+    ends = ["try_files $uri =404"]
+    assert found["server > location ^~ /static/"] == [
+        "alias /srv/shop/current/shop/static/",
+        f"{include}/static.conf",
+        "error_page 404 = /.webstack-previous$uri",
+        *goes_on,
+    ]
+    assert found[f"server > location ^~ /static/ > {HASHED}"] == [f"{include}/immutable.conf"]
+    # From outside nobody gets there.
+    before = "server > location ^~ /.webstack-previous/static/"
+    assert found[before] == [
+        "internal",
+        "alias /srv/shop/previous/shop/static/",
+        f"{include}/static.conf",
+        "error_page 404 = /.webstack-again$uri",
+        *goes_on,
+        *ends,
+    ]
+    assert found[f"{before} > {HASHED}"] == [f"{include}/immutable.conf", *ends]
+    # While it looked there, the two may have changed places. From here nothing leads on.
+    again = "server > location ^~ /.webstack-again/.webstack-previous/static/"
+    assert found[again] == [
+        "internal",
+        "alias /srv/shop/current/shop/static/",
+        f"{include}/static.conf",
+        *ends,
+    ]
+    assert found[f"{again} > {HASHED}"] == [f"{include}/immutable.conf", *ends]
+
+
+def test_static_files_without_a_release_before_have_one_location_each():
+    found = read(site(static={"/a/": "/srv/a", "/b/": "/srv/b"}))
+    assert [block for block in found if block.startswith("server > location ^~")] == [
+        "server > location ^~ /a/",
+        f"server > location ^~ /a/ > {HASHED}",
+        "server > location ^~ /b/",
+        f"server > location ^~ /b/ > {HASHED}",
+    ]
+    assert "try_files" not in str(found)
+    assert "error_page" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("css/base.27e20196a850.css", True),
+        ("main-8e0d62a0.js", True),
+        ("main.8e0d62a0.chunk.js.map", True),
+        ("style.css", False),
+        ("main-8e0d62a.js", False),
+        ("main-8E0D62A0.js", False),
+        ("report-20260101.csv", False),
+        ("main_8e0d62a0.js", False),
+        ("8e0d62a0.js", False),
+        ("main.8e0d62a0.d/style.css", False),
+        ("main.8e0d62a0", False),
+    ],
+)
+def test_names_with_a_digest_are_known(name, expected):
+    assert bool(re.search(HASHED.split('"')[1], f"/static/{name}")) is expected
+
+
+def test_files_whose_name_has_a_digest_are_kept_forever_and_no_header_is_lost():
+    immutable = render("include/immutable.conf.j2")
+    assert read(immutable)[""] == [
+        "expires off",
+        'set $webstack_cache_control "public, max-age=31536000, immutable"',
+    ]
+    lines = read(render("include/server.conf.j2"))[""]
+    assert {'set $webstack_cache_control ""', "add_header Cache-Control $webstack_cache_control"} <= set(
+        lines
+    )
+
+
+@pytest.mark.parametrize("can", [NEW, OLD])
+def test_compressed_files_are_served_as_the_host_can(can):
+    lines = read(render("include/static.conf.j2", __nginx_can=can))[""]
+    assert "gzip_static on" in lines
+    assert ("brotli_static on" in lines) is can["brotli_static"]

@@ -57,7 +57,8 @@ def test_the_module_is_told_who_runs_ansible(run):
 
 
 def test_an_entry_becomes_the_options_of_the_module(run):
-    shop = entry("shop", env={"A": "1"}, listen="127.0.0.1:8000", workers=3, current="/srv/current")
+    links = {"current": "/srv/current", "previous": "/srv/previous"}
+    shop = entry("shop", env={"A": "1"}, listen="127.0.0.1:8000", workers=3, **links)
     given = run(apps=[shop], templates={"config": "c.j2", "check_service": "s.j2"}, settle=True)
     assert given == {
         "by": person(),
@@ -65,7 +66,7 @@ def test_an_entry_becomes_the_options_of_the_module(run):
         "user": "shop",
         "directory": "/srv/shop",
         "virtualenv": "/venv",
-        "current": "/srv/current",
+        **links,
         "listen": "127.0.0.1:8000",
         "env": {"A": "1"},
         "workers": "3",

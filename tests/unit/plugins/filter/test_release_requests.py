@@ -24,6 +24,7 @@ def test_defaults_are_filled_in():
             "shared": [],
             "build": [],
             "migrate": [],
+            "static": [],
             "env": {},
             "sandbox": "strict",
             "keep": 5,
@@ -45,6 +46,13 @@ def test_entry_wins_over_defaults_and_its_secrets_stay_out():
 def test_commands_come_with_the_environment_that_they_need():
     found = release_requests([{"name": "shop", "build": ["make"], "env": {"KEY": "secret"}}])["shop"]
     assert (found["build"], found["env"]) == (["make"], {"KEY": "secret"})
+
+
+def test_folders_that_nginx_serves_come_without_the_rest_of_their_section():
+    nginx = Forbidden(static={"/static/": "shop/static", "/media/": "media"}, tls={"key": "secret"})
+    found = release_requests([{"name": "shop", "nginx": nginx}])["shop"]
+    assert found["static"] == ["media", "shop/static"]
+    assert "secret" not in str(found)
 
 
 def test_migrations_come_with_the_environment_that_they_need():

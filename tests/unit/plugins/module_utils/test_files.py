@@ -114,3 +114,19 @@ def test_a_file_that_its_holder_deletes_is_not_locked(tmp_path, monkeypatch):
     with _files.lock(path), pytest.raises(_files.Locked), _files.lock(path):
         pass
     assert path.exists()
+
+
+def test_two_links_change_places(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).symlink_to(f"to-{name}")
+    assert _files.exchange(tmp_path / "one", tmp_path / "other")
+    assert [os.readlink(tmp_path / name) for name in ("one", "other")] == ["to-other", "to-one"]
+
+
+def test_names_that_cannot_change_places_are_told(tmp_path, monkeypatch):
+    (tmp_path / "one").symlink_to("x")
+    with pytest.raises(FileNotFoundError, match=str(tmp_path / "one")):
+        _files.exchange(tmp_path / "one", tmp_path / "missing")
+    # A flag that no file system knows is refused as one is that this file system does not know.
+    monkeypatch.setattr(_files, "RENAME_EXCHANGE", 1 << 20)
+    assert not _files.exchange(tmp_path / "one", tmp_path / "missing")

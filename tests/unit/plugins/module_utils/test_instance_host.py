@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import socket
@@ -187,9 +188,10 @@ def test_everything_about_an_app_is_read_with_one_call_to_systemd(paths, monkeyp
     (paths.root / "code").mkdir()
     current = paths.root / "current"
     current.symlink_to("code")
-    (paths.root / ".current.new").symlink_to("code")
+    for name in (".current.new", ".previous.new", ".next.new"):
+        (paths.root / name).symlink_to("code")
 
-    observed = _instance_host.observe(paths, Instance(LIVE, (), (), ()), current)
+    observed = _instance_host.observe(paths, Instance(LIVE, (), (), ()), current, paths.root / "previous")
 
     assert observed.live == LIVE
     assert set(observed.records) == {LIVE}
@@ -200,6 +202,7 @@ def test_everything_about_an_app_is_read_with_one_call_to_systemd(paths, monkeyp
         ".gunicorn-shop.target.new",
         f".gunicorn-shop@{LIVE}.service.new",
         ".current.new",
+        ".previous.new",
     }
     assert observed.current
     assert not observed.enabled
@@ -234,3 +237,31 @@ def test_a_link_that_leads_elsewhere_is_not_current(paths, monkeypatch):
     current = paths.root / "current"
     current.symlink_to("code")
     assert not _instance_host.observe(paths, Instance(LIVE, (), (), ()), current).current
+
+
+@pytest.mark.parametrize(
+    ("left", "leads_to", "as_wanted"),
+    [
+        ("old", "old", True),
+        ("old", "other", False),
+        ("old", "", False),
+        ("gone", "gone", True),
+        ("gone", "other", False),
+        (None, "other", True),
+    ],
+)
+def test_the_link_to_what_was_live_before_is_compared_with_the_record(
+    paths, monkeypatch, left, leads_to, as_wanted
+):
+    monkeypatch.setattr(_systemd, "show_all", lambda *_: [])
+    write(paths.record, f"[Unit]\nWants=gunicorn-shop@{LIVE}.service\n")
+    record = {"directory": "/elsewhere", "left": left and str(paths.root / left)}
+    write(paths.instance(LIVE) / "instance.json", json.dumps(record))
+    for name in ("old", "other"):
+        (paths.root / name).mkdir()
+    previous = paths.root / "previous"
+    if leads_to:
+        previous.symlink_to(leads_to)
+    observed = _instance_host.observe(paths, Instance(LIVE, (), (), ()), None, previous)
+    assert observed.previous is as_wanted
+    assert _instance_host.observe(paths, Instance(LIVE, (), (), ()), None).previous

@@ -54,6 +54,7 @@ CONVERGED = Observed(
     },
     enabled=True,
     current=True,
+    previous=True,
     access=True,
 )
 FRESH = Observed(
@@ -67,6 +68,7 @@ FRESH = Observed(
     units={},
     enabled=False,
     current=True,
+    previous=True,
     access=True,
 )
 
@@ -197,6 +199,8 @@ def test_an_edited_file_of_the_live_instance_is_written_again_with_a_restart():
 def test_a_lost_link_for_the_boot_and_a_wrong_current_are_mended():
     plan = planned(replace(CONVERGED, enabled=False, current=False))
     assert (plan.enable, plan.relink, plan.changes) == (True, True, True)
+    plan = planned(replace(CONVERGED, previous=False))
+    assert (plan.enable, plan.relink, plan.changes) == (False, True, True)
 
 
 def test_an_address_the_app_has_left_waits_until_it_is_settled():

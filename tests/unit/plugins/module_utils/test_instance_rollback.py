@@ -89,6 +89,7 @@ class Host:
             "environment": "recorded",
             "force": False,
             "current": None,
+            "previous": None,
             "keep": 5,
             "by": "ann@ws",
             "health": health,
@@ -141,6 +142,13 @@ def test_the_instance_before_the_live_one_is_swapped_in_from_its_files(host):
     (line,) = host.paths.log.read_text().splitlines()
     logged = json.loads(line)
     assert (logged["action"], logged["from"], logged["to"]) == ("rollback", host.ids["r3"], host.ids["r2"])
+
+
+def test_the_links_to_the_files_go_along(host):
+    links = {name: str(host.paths.root / name) for name in ("current", "previous")}
+    host.go_back(**links).apply()
+    (swap,) = host.swaps
+    assert {"current": str(swap.current), "previous": str(swap.previous)} == links
 
 
 def test_the_apps_own_commands_are_run_around_it_as_the_older_release(host):

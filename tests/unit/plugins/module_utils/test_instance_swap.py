@@ -113,11 +113,12 @@ def swap(
     held: tuple[dict[str, str], ...] = (),
     before: Callable[[], None] | None = None,
     rehearses: bool = True,
+    link: str = "srv/previous",
 ) -> _instance_swap.Swap:
     """Plan a run, carry it out and return it."""
     paths, instance = host.paths, wanted(host.paths)
-    current = paths.root / "srv/current"
-    observed = _instance_host.observe(paths, instance, current)
+    current, previous = paths.root / "srv/current", paths.root / link
+    observed = _instance_host.observe(paths, instance, current, previous)
     run = _instance_swap.Swap(
         paths=paths,
         wanted=instance,
@@ -127,6 +128,7 @@ def swap(
         account=pwd.getpwuid(os.getuid()),
         listen="unix",
         current=current,
+        previous=previous,
         record={
             "accepted": False,
             "instance": NEW,
@@ -194,6 +196,7 @@ def test_the_first_instance_is_rehearsed_started_recorded_and_enabled(host):
     assert paths.enabled.is_symlink()
     assert (paths.root / "srv/current").resolve() == paths.root / "srv/releases/r2/code"
     assert os.readlink(paths.root / "srv/current") == "releases/r2/code"
+    assert not (paths.root / "srv/previous").is_symlink()
     assert not list(paths.runtime_units.iterdir())
     assert host.calls[-1] == f"start {paths.handle} {paths.target} [live: {NEW}]"
 
@@ -214,6 +217,154 @@ def test_the_old_instance_stops_after_the_new_one_is_recorded(host):
     ]
     record = json.loads((host.paths.instance(NEW) / "instance.json").read_text())
     assert record["previous"] == OLD
+
+
+@dataclass
+class Files:
+    """The links by which Nginx serves an app's files, and the releases they lead to."""
+
+    host: Host
+
+    @property
+    def folder(self) -> Path:
+        return self.host.paths.root / "srv"
+
+    def code(self, release: str) -> Path:
+        return self.folder / f"releases/{release}/code"
+
+    def make_live(self, release: str, left: str = "", instance: str = OLD) -> None:
+        """Let an instance of a release be live, and the links be as it wants them. left: the one before."""
+        make_live(self.host, instance)
+        record: dict[str, object] = {"created": "1", "directory": str(self.code(release)), "left": None}
+        for link, name in (("current", release), ("previous", left)):
+            if name:
+                self.code(name).mkdir(parents=True, exist_ok=True)
+                (self.folder / link).symlink_to(f"releases/{name}/code")
+        if left:
+            record["left"] = str(self.code(left))
+        (self.host.paths.instance(instance) / "instance.json").write_text(json.dumps(record))
+
+    def led(self) -> dict[str, str]:
+        links = {name: self.folder / name for name in ("current", "previous")}
+        return {name: os.readlink(link).split("/")[1] for name, link in links.items() if link.is_symlink()}
+
+
+@pytest.fixture
+def files(host) -> Files:
+    return Files(host)
+
+
+@pytest.mark.parametrize("left", ["", "r0"], ids=["second release", "third release"])
+def test_files_of_both_releases_are_there_from_the_start_of_the_new_instance_on(
+    host, files, monkeypatch, left
+):
+    files.make_live("r1", left)
+    before = files.led()
+    seen = []
+    monkeypatch.setattr(
+        _instance_trial,
+        "wait_until_healthy",
+        lambda socket, *_, **_options: seen.append((socket.name, files.led())),
+    )
+    swap(host)
+    assert seen == [
+        (f"check-{NEW}.sock", before),
+        (f"{NEW}.sock", {"current": "r1", "previous": "r2"}),
+    ]
+    assert files.led() == {"current": "r2", "previous": "r1"}
+
+
+@pytest.mark.parametrize("left", ["", "r0", "r2"], ids=["none", "another", "the refused one itself"])
+@pytest.mark.parametrize("unhealthy", ["check-", NEW])
+def test_a_refused_instance_leaves_the_links_to_the_files_as_they_were(host, files, left, unhealthy):
+    files.make_live("r1", left)
+    before = files.led()
+    host.unhealthy = unhealthy
+    with pytest.raises(_instance_trial.Refused):
+        swap(host)
+    assert files.led() == before
+
+
+def test_another_instance_of_the_live_release_leaves_the_files_of_the_one_before(host, files, monkeypatch):
+    files.make_live("r2", "r1")
+    seen = []
+    monkeypatch.setattr(
+        _instance_trial, "wait_until_healthy", lambda *_, **_options: seen.append(files.led())
+    )
+    swap(host)
+    assert seen == [{"current": "r2", "previous": "r1"}] * 2
+    assert files.led() == {"current": "r2", "previous": "r1"}
+    record = json.loads((host.paths.instance(NEW) / "instance.json").read_text())
+    assert record["left"] == str(files.code("r1"))
+
+
+@pytest.mark.parametrize("links", [0, 1, 2], ids=["before the start", "before both links", "between them"])
+def test_a_run_that_was_killed_at_the_links_to_the_files_is_ended_by_the_next(
+    host, files, monkeypatch, links
+):
+    files.make_live("r1", "r0")
+    point, done = _instance_swap._point, []
+
+    def killed(*link: Path) -> None:
+        if len(done) == links:
+            raise_interrupt()
+        point(*link)
+        done.append(link)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_instance_swap, "exchange", lambda *_: False)
+        patch.setattr(_instance_swap, "_point", killed)
+        with pytest.raises(KeyboardInterrupt):
+            swap(host)
+    assert files.led()["current"] == "r1"
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r1"}
+
+
+def test_the_links_to_the_files_change_places_in_one_step(host, files, monkeypatch):
+    files.make_live("r1", "r0")
+    monkeypatch.setattr(_instance_swap, "exchange", lambda *links: changed.append(links) or True)
+    changed: list[tuple[Path, ...]] = []
+    swap(host)
+    assert changed == [(files.folder / "current", files.folder / "previous")]
+
+
+def test_a_run_that_was_killed_as_the_links_changed_places_is_ended_by_the_next(host, files, monkeypatch):
+    files.make_live("r1", "r0")
+    with monkeypatch.context() as patch:
+        patch.setattr(_instance_swap, "exchange", lambda *_: raise_interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            swap(host)
+    assert files.led() == {"current": "r1", "previous": "r2"}
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r1"}
+
+
+def test_what_a_killed_run_let_previous_lead_to_is_put_right_though_nothing_else_changes(host, files):
+    files.make_live("r2", "r1", instance=NEW)
+    for file in wanted(host.paths).own:
+        file.path.write_text(file.text)
+    (files.folder / "previous").unlink()
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r1"}
+    host.calls.clear()
+    assert not swap(host).plan.changes
+
+
+def test_links_in_two_folders_lead_where_they_should(host, files):
+    files.make_live("r1")
+    link = host.paths.root / "links/previous"
+    link.parent.mkdir()
+    swap(host, link="links/previous")
+    assert files.led() == {"current": "r2"}
+    assert link.resolve() == files.code("r1")
+
+
+def test_a_release_that_somebody_removed_is_no_obstacle(host, files):
+    files.make_live("r1", "r0")
+    shutil.rmtree(files.code("r1"))
+    swap(host)
+    assert files.led() == {"current": "r2", "previous": "r1"}
 
 
 @pytest.mark.parametrize(
@@ -612,16 +763,18 @@ def test_an_absent_app_leaves_nothing_and_others_alone(host):
     environment = _hook.environment_path("shop", host.paths.root)
     environment.parent.mkdir(parents=True, exist_ok=True)
     environment.write_text("X=1\n")
-    assert remove(host.paths, None, dry=True) == (True, [])
+    links = [host.paths.root / "srv/current", host.paths.root / "srv/previous"]
+    links[1].symlink_to("releases/r1/code")
+    assert remove(host.paths, links, dry=True) == (True, [])
     assert other.exists()
     host.calls.clear()
-    changed, _ = remove(host.paths, host.paths.root / "srv/current", dry=False)
+    changed, _ = remove(host.paths, links, dry=False)
     assert changed
     assert host.calls[0].startswith(f"stop {host.paths.target} ")
-    assert not (host.paths.root / "srv/current").is_symlink()
+    assert not [link for link in links if link.is_symlink()]
     assert tree(host.paths.root) == {**before, str(other.relative_to(host.paths.root)): "x\n"}
     host.units = []
-    assert remove(host.paths, None, dry=False) == (False, [])
+    assert remove(host.paths, links, dry=False) == (False, [])
 
 
 def test_a_removal_that_was_killed_is_done_to_its_end_by_the_next_run(host, monkeypatch):
@@ -630,8 +783,8 @@ def test_a_removal_that_was_killed_is_done_to_its_end_by_the_next_run(host, monk
     with monkeypatch.context() as patch:
         patch.setattr(_systemd, "daemon_reload", raise_interrupt)
         with pytest.raises(KeyboardInterrupt):
-            remove(host.paths, None, dry=False)
+            remove(host.paths, [], dry=False)
     host.units = []
     host.calls.clear()
-    assert remove(host.paths, None, dry=False)[0]
+    assert remove(host.paths, [], dry=False)[0]
     assert "daemon-reload [live: None]" in host.calls

@@ -86,6 +86,15 @@ def test_what_is_live_stays(layout, instances, target):
     assert gone(layout, 2, instances) == ["r2"]
 
 
+def test_what_was_live_before_stays_until_a_swap_is_to_replace_it(layout, instances):
+    for day in (1, 2, 3):
+        add(layout, f"r{day}", day)
+    layout.current.symlink_to("releases/r2/code")
+    layout.previous.symlink_to("releases/r1/code")
+    assert gone(layout, 1, instances) == ["r3"]
+    assert _release_prune.excess(layout, 1, instances, swaps=True).releases == ["r1", "r3"]
+
+
 def test_what_an_instance_was_made_of_stays(layout, instances):
     add(layout, "r1", 1, "v1")
     add(layout, "r2", 2, "v2")

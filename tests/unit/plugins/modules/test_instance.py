@@ -78,6 +78,7 @@ def test_check_mode_shows_of_a_pending_code_change_only_the_release(tmp_path, mo
         directory=str(srv / "r1/code"),
         virtualenv=str(srv / "venv"),
         current=None,
+        previous=None,
         planned={},
         listen="unix",
         settle=False,
@@ -123,7 +124,14 @@ def test_a_pointer_that_leads_elsewhere_by_now_is_refused(tmp_path):
 @pytest.fixture
 def started(tmp_path, monkeypatch):
     """The module as main gets it, for an absent app on a host of its own."""
-    shown = module(name="shop", state="absent", by="ann@ws", current=None, env={"KEY": "first line\nend"})
+    shown = module(
+        name="shop",
+        state="absent",
+        by="ann@ws",
+        current=None,
+        previous=None,
+        env={"KEY": "first line\nend"},
+    )
     shown.check_mode = False
     shown.said = []
     shown.exit_json = lambda **result: shown.said.append(result)
@@ -197,7 +205,7 @@ def applied(monkeypatch, tmp_path):
     present.module.warn = pytest.fail
     present.params |= {"by": "ann@ws", "settings": {}}
     present.paths = Paths("shop", tmp_path)
-    present.current = None
+    present.current = present.previous = None
     present.wanted = types.SimpleNamespace(id="aaaaaaaaaaaa")
     present.observed = types.SimpleNamespace(records={}, live=None)
     present.plan = types.SimpleNamespace(swap=False)

@@ -23,13 +23,16 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _release_migration,
     _release_prune,
     _release_request,
+    _release_seal,
     _release_shared,
+    _release_static,
     _release_virtualenv,
 )
 from ansible_collections.webstack.python.plugins.module_utils._account import AccountError
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
     Layout,
     ReleaseError,
+    digest,
     read_release,
 )
 from ansible_collections.webstack.python.plugins.modules import release
@@ -57,6 +60,7 @@ class Host:
             "shared": [],
             "build": [],
             "migrate": [],
+            "static": [],
             "release": "",
             "env": {},
             "sandbox": "strict",
@@ -299,6 +303,38 @@ def test_another_build_is_another_release_and_another_environment_is_not(host):
     plain, built = host.deploy(), host.deploy(build=["make"])
     assert plain["id"] != built["id"] != host.deploy(build=["make all"])["id"]
     assert host.deploy(build=["make"], env={"KEY": "new"})["id"] == built["id"]
+
+
+def test_folders_that_nginx_serves_are_compressed_once_they_are_built_and_sealed(host, monkeypatch):
+    def write(code):
+        (code / "static").mkdir()
+        (code / "static/style.css").write_text("a" * 2000)
+
+    host.hook = write
+    order = []
+    compress = _release_static.compress
+    monkeypatch.setattr(_release_seal, "seal", lambda *_arguments: order.append("seal"))
+    monkeypatch.setattr(
+        _release_static, "compress", lambda *given: [order.append("compress"), compress(*given)]
+    )
+    answer = host.deploy(build=["make"], static=["static/"])
+    assert (Path(answer["directory"]) / "static/style.css.gz").exists()
+    assert order == ["seal", "compress"]
+    assert "compress" in [step["step"] for step in answer["steps"]]
+
+
+def test_other_folders_that_nginx_serves_are_another_release(host):
+    without = host.deploy()["id"]
+    one = host.deploy(static=["static"])["id"]
+    assert host.deploy(static=["static/", "static"])["id"] == one
+    both = {host.deploy(static=given)["id"] for given in (["static", "media"], ["media", "static"])}
+    assert len({without, one, *both}) == 3
+    assert len(host.built) == 1
+
+
+def test_a_release_without_such_folders_is_known_as_before_there_could_be_any(host):
+    answer = host.deploy(static=[])
+    assert answer["id"] == digest([1, "1", Path(answer["virtualenv"]).name, []])
 
 
 def test_failed_build_command_leaves_nothing_and_says_why(host):
@@ -589,12 +625,14 @@ def test_what_the_swap_is_to_drop_makes_a_release_prunable(host, tmp_path, monke
 def test_swap_that_a_killed_run_did_not_reach_makes_a_release_prunable(host, tmp_path, monkeypatch):
     excess = functools.partial(_release_prune.excess, instances=tmp_path / "etc")
     monkeypatch.setattr(_release_prune, "excess", excess)
-    for number in (1, 2):
-        answer = host.deploy(str(number), keep=2)
+    answers = [host.deploy(str(number), keep=2) for number in (1, 2)]
+    for number, answer in enumerate(answers, start=1):
         record = tmp_path / f"etc/shop/i{number}/instance.json"
         record.parent.mkdir(parents=True)
         record.write_text(json.dumps({"directory": answer["directory"], "created": f"2026-01-0{number}"}))
+    first, answer = answers
     host.layout.current.symlink_to(answer["directory"])
+    host.layout.previous.symlink_to(first["directory"])
     assert not release.present(host)["prunable"]
     host.deploy("3")
     again = release.present(host)

@@ -28,6 +28,7 @@ def test_five_lines_become_an_entry_with_what_they_say():
             "directory": "/srv/shop/next/code",
             "virtualenv": "/srv/shop/next/venv",
             "current": "/srv/shop/current",
+            "previous": "/srv/shop/previous",
             "env": {},
             "health": {"host": "localhost"},
         }
@@ -60,6 +61,7 @@ def test_all_that_the_manifest_says_about_running_reaches_the_entry():
         "directory": "/srv/shop/next/code",
         "virtualenv": "/srv/shop/next/venv",
         "current": "/srv/shop/current",
+        "previous": "/srv/shop/previous",
         "env": {"A": "x", "B": "5"},
         "writable_paths": ["/srv/shop/shared"],
         "keep": 3,
@@ -100,9 +102,10 @@ def test_an_app_without_its_module_is_derived_so_that_it_is_found():
     assert finding.startswith("gunicorn_apps[0] (shop): app: is missing; ")
 
 
-def test_an_absent_app_keeps_the_link_that_is_to_go():
+def test_an_absent_app_keeps_the_links_that_are_to_go():
+    links = {"current": "/srv/shop/current", "previous": "/srv/shop/previous"}
     assert _gunicorn.derive([{"name": "shop", "state": "absent"}]) == [
-        {"name": "shop", "current": "/srv/shop/current", "state": "absent"}
+        {"name": "shop", **links, "state": "absent"}
     ]
 
 
@@ -121,6 +124,7 @@ def test_defaults_fill_what_an_entry_leaves_out():
             "virtualenv": "/opt/shop/venv",
             "current": "",
             "script_name": "",
+            "previous": "",
             "env": {},
             "writable_paths": [],
             "health": {

@@ -54,6 +54,7 @@ def test_the_section_of_the_manifest_reaches_the_site():
     (site,) = _nginx.derive({"web": {"python_apps": [{"name": "shop", "nginx": nginx}]}}, "web", ["web"], {})
     assert site["domains"] == ["a.example"]
     assert site["static"] == {"/s/": "/srv/shop/current/shop/s"}
+    assert site["static_fallback"] == {"/s/": "/srv/shop/previous/shop/s"}
     assert site["max_body_size"] == "1m"
     assert site["extra"] == "gzip off;"
 
@@ -132,11 +133,6 @@ def test_defaults_fill_what_an_entry_leaves_out():
         "extra": "",
         **{name: site[name] for name in (*_nginx.FEATURES, "apps")},
     }
-
-
-def test_prefix_and_folder_of_static_files_end_alike():
-    (site,) = _nginx.resolve([{**ALONE, "static": {"/b/": "/x/b/", "/a/": "/x/a"}}], DEFAULTS)
-    assert site["static"] == [{"prefix": "/a/", "alias": "/x/a/"}, {"prefix": "/b/", "alias": "/x/b/"}]
 
 
 SERVER_REMEDY = 'write "unix:/PATH" or "HOST:PORT"'

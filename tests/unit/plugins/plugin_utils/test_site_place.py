@@ -135,7 +135,8 @@ def test_a_folder_is_where_nothing_else_is(sites, places):
 
 def test_a_folder_is_below_the_path_of_its_site():
     (server,) = resolve(site(path="/shop/", static={"/static/": "/srv/static"}))
-    assert server["static"] == [{"prefix": "/shop/static/", "alias": "/srv/static/"}]
+    (folder,) = server["static"]
+    assert (folder["prefix"], folder["alias"]) == ("/shop/static/", "/srv/static/")
 
 
 def test_what_one_site_says_of_their_server_holds_for_all():

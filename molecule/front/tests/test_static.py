@@ -1,0 +1,99 @@
+"""What Nginx serves by itself: compressed, kept by browsers, and there for pages of the release before."""
+
+from __future__ import annotations
+
+import pytest
+
+KEEP = "public, max-age=31536000, immutable"
+FOLDERS = {"/static/": "static", "/more/": "more"}
+pytestmark = pytest.mark.usefixtures("releases")
+
+# A name that has a digest, and one whose digits are a date.
+HASHED, DATED = "app-{}a1b2c3d4.js", "report-20260101.csv"
+
+
+def put(front, release: str) -> None:
+    """Write the files of a release; the ones of another release are not among them."""
+    folder = front.folder / "alpha"
+    for name in ("static", "more"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for old in (folder / name).glob("app-*"):
+            old.unlink()
+        (folder / name / HASHED.format(release)).write_text(f"// {release}\n" * 500)
+        (folder / name / DATED).write_text(f"{release}\n" * 500)
+        (folder / name / "picture.png").write_bytes(bytes(4000))
+
+
+@pytest.fixture(scope="module")
+def releases(front):
+    """Two releases, deployed one after the other."""
+    for release in ("1", "2"):
+        put(front, release)
+        front.deploy(static=FOLDERS).succeeded()
+
+
+def head(client, path: str, *encodings: str) -> dict[str, str]:
+    """Return the status and the headers of an answer, by their names in lower case."""
+    accepts = f"-H 'Accept-Encoding: {', '.join(encodings)}'" if encodings else ""
+    status, *lines = client.get(path, f"-o /dev/null -D - {accepts}").splitlines()
+    headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+    return {"status": status.split()[1], **{name.lower(): value.strip() for name, value in headers.items()}}
+
+
+@pytest.mark.parametrize("prefix", FOLDERS)
+def test_several_folders_are_served(client, prefix):
+    assert client.get(prefix + HASHED.format(2)).startswith("// 2\n")
+
+
+def test_text_is_sent_as_the_build_has_compressed_it(front, client):
+    path = f"/static/{DATED}"
+    size = front.host.sh(f"stat -c %s /srv/alpha/current{path}.gz")
+    answer = head(client, path, "gzip")
+    assert (answer["content-encoding"], answer["content-length"]) == ("gzip", size)
+    assert answer["vary"] == "Accept-Encoding"
+    assert "content-encoding" not in head(client, path)
+    assert "content-encoding" not in head(client, "/static/picture.png", "gzip")
+
+
+def test_only_a_name_with_a_digest_is_kept_forever(client):
+    hashed, dated = (head(client, f"/static/{name}") for name in (HASHED.format(2), DATED))
+    assert hashed["cache-control"] == KEEP
+    assert dated["cache-control"] == "max-age=600"
+    # No header of the server is lost by that.
+    assert "x-request-id" in hashed
+    assert "immutable" not in head(client, f"/static/{HASHED.format(9)}").get("cache-control", "")
+
+
+def test_files_of_the_release_before_are_there_until_the_next_deploy(front, client):
+    before = f"/static/{HASHED.format(1)}"
+    answer = head(client, before, "gzip")
+    assert (answer["status"], answer["content-encoding"], answer["cache-control"]) == ("200", "gzip", KEEP)
+    assert head(client, f"/static/{HASHED.format(9)}")["status"] == "404"
+    assert head(client, f"/.webstack-previous{before}")["status"] == "404"
+    put(front, "3")
+    front.deploy(static=FOLDERS).succeeded()
+    assert head(client, before)["status"] == "404"
+    assert head(client, f"/static/{HASHED.format(2)}")["status"] == "200"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/%3F",
+        "/static/a%20b",
+        "/static/%2e%2e/web.py",
+        "/static/..%2fweb.py",
+        "/static/%2e%2e%2f%2e%2e%2fweb.py",
+        "/static../web.py",
+    ],
+)
+def test_odd_paths_lead_to_no_file_of_the_code(client, path):
+    assert "start_response" not in client.get(path, "--path-as-is")
+
+
+def test_the_build_compresses_nothing_without_folders_to_serve(front, client):
+    assert front.host.sh("ls /srv/alpha/current/static/*.gz") != ""
+    front.deploy(static={}).succeeded()
+    assert front.host.ti.run("ls /srv/alpha/current/static/*.gz").rc != 0
+    assert client.get(f"/static/{DATED}").startswith("{")  # it is the app that answers
+    front.deploy(static=FOLDERS).succeeded()

@@ -1,0 +1,65 @@
+# Copyright: webstack.python contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders that nginx serves by itself, of the release that is live and of the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypedDict
+
+from ansible_collections.webstack.python.plugins.plugin_utils import _rules, _site_place
+from ansible_collections.webstack.python.plugins.plugin_utils._entries import Between, Entry
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule
+
+USE_ABSOLUTE = "write URL prefixes to absolute paths"
+
+
+class Static(TypedDict):
+    """A folder that nginx serves by itself."""
+
+    prefix: str  # "/static/"
+    alias: str  # "/srv/shop/current/shop/static/", ends with a slash as the prefix does
+    fallback: str  # "/srv/shop/previous/shop/static/", for what the other one does not have; "" for none
+
+
+def rules() -> dict[str, Rule]:
+    """Return the rules of the keys of nginx_sites."""
+    return {name: Rule(USE_ABSOLUTE, _rules.static_absolute) for name in ("static", "static_fallback")}
+
+
+def between() -> list[Between]:
+    """Return what is judged of several keys."""
+    return [_fallback_of_nothing]
+
+
+def _fallback_of_nothing(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Finding]]:
+    for entry in entries:
+        for prefix in entry.get("static_fallback", {}).keys() - entry.get("static", {}).keys():
+            yield entry, Finding("static_fallback", f"{prefix} is not in static; add it there, or remove it")
+
+
+def derive(name: str, folders: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the keys of an app's entry of nginx_sites. folders: those of its release, by their prefixes."""
+    links = {"static": "current", "static_fallback": "previous"}
+    return {
+        key: {prefix: f"/srv/{name}/{link}/{folder}" for prefix, folder in folders.items()}
+        for key, link in links.items()
+        if folders
+    }
+
+
+def resolve(entry: Mapping[str, Any], path: str) -> list[Static]:
+    """Return what the templates print of a site. path: where it is below its domains."""
+    fallbacks = entry.get("static_fallback", {})
+    return [
+        Static(
+            prefix=_site_place.location(path, prefix),
+            alias=_with_slash(folder),
+            fallback=_with_slash(fallbacks[prefix]) if prefix in fallbacks else "",
+        )
+        for prefix, folder in sorted(entry.get("static", {}).items())
+    ]
+
+
+def _with_slash(folder: str) -> str:
+    return folder.rstrip("/") + "/"
