@@ -29,7 +29,11 @@ ARGUMENTS = {
     # The module says what is in them.
     "certificates": {"type": "list", "elements": "dict", "default": []},
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
+    "worker_connections": {"type": "int", "default": 0},
+    "purge": {"type": "bool", "default": False},
 }
+# What the module gets as it is given here.
+PASSED_ON = ("remove_default_site", "certificates", "keep_certificates", "worker_connections", "purge")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
@@ -57,9 +61,7 @@ class ActionModule(ActionBase):
             module_args={
                 "files": files,
                 "drop_in": drop_in and self._render(drop_in, "the drop-in", {}, variables),
-                "remove_default_site": arguments["remove_default_site"],
-                "certificates": arguments["certificates"],
-                "keep_certificates": arguments["keep_certificates"],
+                **{name: arguments[name] for name in PASSED_ON},
             },
             task_vars=variables,
         )

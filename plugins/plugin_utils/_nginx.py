@@ -92,6 +92,9 @@ VARIABLE_RULES = {
     "nginx_listen": Rule(_rules.USE_NGINX_LISTEN, _rules.nginx_listen),
     "nginx_listen_tls": Rule(_rules.USE_NGINX_LISTEN, _rules.nginx_listen),
     "nginx_hsts_max_age": Rule("write whole seconds from 0", _rules.between(0)),
+    "nginx_writable_paths": Rule(_rules.USE_ABSOLUTE, _rules.each(_rules.absolute_path)),
+    "nginx_limit_nofile": Rule("write a whole number from 1024", _rules.between(1024)),
+    "nginx_worker_connections": Rule("write a whole number from 0", _rules.between(0)),
     **_acme.VARIABLE_RULES,
     **{name: rule for part in FEATURES.values() for name, rule in part.VARIABLE_RULES.items()},
     **{
@@ -169,6 +172,10 @@ def findings(
 def together(values: Mapping[str, object]) -> Iterator[Finding]:
     """Yield what is wrong with variables of the role beside each other. values: those that are set."""
     yield from _acme.together(values)
+    files, connections = values.get("nginx_limit_nofile"), values.get("nginx_worker_connections")
+    if isinstance(files, int) and isinstance(connections, int) and 0 < files < connections:
+        problem = f"{files} files leave no room for {connections} connections; write {2 * connections}"
+        yield Finding("nginx_limit_nofile", problem)
     others = _endpoints(values.get("nginx_listen"))
     for endpoint in _endpoints(values.get("nginx_listen_tls")):
         if any(_rules.overlap(endpoint, other) for other in others):

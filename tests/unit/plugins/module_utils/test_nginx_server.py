@@ -39,6 +39,14 @@ def test_process_that_is_gone_is_passed_over(proc):
     assert _nginx_server.workers(MASTER, proc) == []
 
 
+def test_start_of_a_process_is_told_from_that_of_the_host(proc, monkeypatch):
+    monkeypatch.setattr(_nginx_server.os, "sysconf", {"SC_CLK_TCK": 100}.__getitem__)
+    process(proc, MASTER, "nginx: master process", parent=1, started="7050")
+    (proc / "stat").write_text("cpu 1\nbtime 1000\n")
+    assert _nginx_server.started(MASTER, proc) == 1070.5
+    assert _nginx_server.started(0, proc) == 0
+
+
 @pytest.fixture
 def log(proc, tmp_path):
     """An error log that the master holds open, with an emergency from before."""
@@ -105,7 +113,9 @@ def systemd_run(monkeypatch, tmp_path):
         return run.answer
 
     monkeypatch.setattr(_systemd, "run", run)
-    run.judge = lambda: _nginx_server.Nginx().judge(tmp_path / "nginx", tmp_path / "log")
+    run.judge = lambda *confinement: _nginx_server.Nginx().judge(
+        tmp_path / "nginx", tmp_path / "log", confinement
+    )
     return run
 
 
@@ -117,6 +127,13 @@ def test_judge_binds_the_staged_tree_over_the_real_one(systemd_run, tmp_path):
     assert not verdict.has_read("/etc/nginx/conf.d/webstack.conf")
     bound = next(word for word in systemd_run.command if "BindReadOnlyPaths" in word)
     assert bound.startswith(f"--property=BindReadOnlyPaths={tmp_path}/nginx:/etc/nginx ")
+
+
+def test_judge_is_confined_as_the_unit_is_but_for_its_own_run(systemd_run):
+    systemd_run.answer = _systemd.Completed(0, "")
+    systemd_run.judge("ProtectSystem=strict", "ReadWritePaths=/run", "ReadWritePaths=-/var/log")
+    given = [word for word in systemd_run.command if "Protect" in word or "ReadWrite" in word]
+    assert given == ["--property=ProtectSystem=strict", "--property=ReadWritePaths=-/var/log"]
 
 
 def test_judge_tells_a_refusal(systemd_run):
