@@ -376,9 +376,7 @@ def test_the_number_of_connections_is_staged_and_shown(layout, tmp_path):
     assert "worker_connections 4096;" in (staged / "nginx.conf").read_text()
     assert layout.main.read_text() == DEBIANS
     (shown,) = [
-        diff
-        for diff in tree.differences(layout, live, SIZED)
-        if diff["after_header"] == str(layout.main)
+        diff for diff in tree.differences(layout, live, SIZED) if diff["after_header"] == str(layout.main)
     ]
     assert shown["before"] == DEBIANS
 
