@@ -36,8 +36,8 @@ def remedies(complaint: str) -> list[str]:
     if "(30: Read-only file system)" not in complaint:
         return []
     return [
-        "The sandbox of nginx's unit lets it write below /run, /var/cache, /var/lib/nginx and /var/log: write "
-        "there, or name the folder in nginx_writable_paths."
+        "The sandbox of nginx's unit lets it write below /run, /var/cache, /var/lib/nginx and /var/log: "
+        "write there, or name the folder in nginx_writable_paths."
     ]
 
 

@@ -92,7 +92,7 @@ class Nginx:
         return _boot() + min(started) if started else 0
 
     def started(self) -> float:
-        """Return when the master was started, in seconds since the epoch and up to one too early; 0 for none."""
+        """Return when the master was started, see started()."""
         return started(_master())
 
     def judge(self, nginx: Path, logs: Path, confinement: Iterable[str]) -> Verdict:

@@ -22,8 +22,8 @@ from ansible_collections.webstack.python.plugins.module_utils._nginx_server impo
 )
 
 RESTART = (
-    "nginx takes up the limits and the sandbox of its unit when it is started the next time, and this run has "
-    "not cut its visitors off for them; 'systemctl restart nginx' does"
+    "nginx takes up the limits and the sandbox of its unit when it is started the next time, and a run does "
+    "not cut visitors off for that: 'systemctl restart nginx' does"
 )
 
 
@@ -172,8 +172,8 @@ class Transaction:
         connections = self.wanted.connections
         if connections and state.installed and _nginx_main.sized(live.main, connections) is None:
             yield (
-                f"{self.layout.main} has no single line 'worker_connections NUMBER;' of its own, so it stays as "
-                "it is; set the number there, and nginx_worker_connections to 0"
+                f"{self.layout.main} has no single line 'worker_connections NUMBER;' of its own, so it stays "
+                "as it is; set the number there, and nginx_worker_connections to 0"
             )
         if state.active and (unit or tree.drop_in_time(self.layout) > self.server.started() + 1):
             yield RESTART

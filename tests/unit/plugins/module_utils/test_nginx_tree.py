@@ -402,7 +402,8 @@ def left(layout):
     return {str(path.relative_to(layout.nginx)) for path in layout.nginx.rglob("*") if not path.is_dir()}
 
 
-def test_strangers_stay_unless_the_user_says_otherwise(layout, strangers):
+@pytest.mark.usefixtures("strangers")
+def test_strangers_stay_unless_the_user_says_otherwise(layout):
     commit(layout)
     assert set(PURGED) <= left(layout)
     assert not tree.look(layout).differs(WANTED)
@@ -416,7 +417,8 @@ def test_strangers_are_moved_away_and_nothing_of_them_is_lost(layout, strangers)
     assert not tree.look(layout).differs(PURGING)
 
 
-def test_strangers_are_staged_away_and_shown(layout, strangers, tmp_path):
+@pytest.mark.usefixtures("strangers")
+def test_strangers_are_staged_away_and_shown(layout, tmp_path):
     live = tree.look(layout)
     staged = tree.stage(layout, live, PURGING, tmp_path / "scratch")
     assert [path for path in PURGED if os.path.lexists(staged / path)] == []
@@ -433,7 +435,8 @@ def test_edited_default_site_is_purged_as_any_other(layout):
     assert os.readlink(layout.purged / "sites-enabled/default") == tree.PACKAGED_SITE
 
 
-def test_a_stranger_that_came_back_does_not_replace_the_one_from_before(layout, strangers):
+@pytest.mark.usefixtures("strangers")
+def test_a_stranger_that_came_back_does_not_replace_the_one_from_before(layout):
     path = layout.nginx / "sites-enabled/own"
     for text in ("first", "second", "second"):
         path.write_text(text)
@@ -443,7 +446,8 @@ def test_a_stranger_that_came_back_does_not_replace_the_one_from_before(layout, 
 
 
 @pytest.mark.parametrize("wanted", [SIZED, PURGING, tree.Wanted(FILES, connections=1, purge=True)])
-def test_restore_brings_back_what_others_had(layout, strangers, wanted):
+@pytest.mark.usefixtures("strangers")
+def test_restore_brings_back_what_others_had(layout, wanted):
     layout.main.write_text(DEBIANS)
     before, live = snapshot(layout), tree.look(layout)
     tree.commit(layout, live, wanted)
