@@ -75,6 +75,12 @@ def test_nginx_keeps_what_it_needs_and_no_more():
     assert not [line for line in directives(drop_in()) if "~@privileged" in line]
 
 
+def test_nginx_may_choose_its_processors():
+    """The last word on a call counts, and nginx.conf may have worker_cpu_affinity."""
+    filters = [line for line in directives(drop_in()) if line.startswith("SystemCallFilter=")]
+    assert filters[-2:] == ["SystemCallFilter=~@resources", "SystemCallFilter=sched_setaffinity"]
+
+
 def test_without_the_sandbox_the_unit_is_debians_but_for_restart_and_limit():
     assert directives(drop_in(nginx_sandbox="off")) == [
         "Restart=on-failure",
