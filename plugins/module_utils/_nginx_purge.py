@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,15 @@ class Stranger:
 
     content: bytes
     is_link: bool = False
+    readable: bool = True  # for everyone
 
     @property
     def text(self) -> str:
-        """What a diff shows."""
+        """What a diff shows: no password that not everyone may read."""
         text = self.content.decode("utf-8", "replace")
-        return f"-> {text}\n" if self.is_link else text
+        if self.is_link:
+            return f"-> {text}\n"
+        return text if self.readable else "(not everyone may read it)\n"
 
 
 def strangers(nginx: Path, ours: Iterable[Path]) -> dict[str, Stranger]:
@@ -70,7 +74,9 @@ def put_back(nginx: Path, store: Path, found: Mapping[str, Stranger]) -> None:
 def _read(path: Path) -> Stranger | None:
     if path.is_symlink():
         return Stranger(os.fsencode(os.readlink(path)), is_link=True)
-    return Stranger(path.read_bytes()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return Stranger(path.read_bytes(), readable=bool(path.stat().st_mode & stat.S_IROTH))
 
 
 def _place(store: Path, name: str, stranger: Stranger) -> Path:

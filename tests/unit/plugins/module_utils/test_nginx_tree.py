@@ -426,7 +426,9 @@ def test_strangers_are_staged_away_and_shown(layout, tmp_path):
     assert set(PURGED) <= left(layout)
     shown = {diff["before_header"]: diff for diff in tree.differences(layout, live, PURGING)}
     assert shown[str(layout.nginx / "sites-enabled/link")]["before"] == "-> ../sites-available/link\n"
-    assert shown[str(layout.nginx / "conf.d/mine.conf")]["after"] == ""
+    assert shown[str(layout.nginx / "sites-enabled/own")]["before"] == "server { }\n"
+    mine = shown[str(layout.nginx / "conf.d/mine.conf")]
+    assert (mine["before"], mine["after"]) == ("(not everyone may read it)\n", "")
 
 
 def test_edited_default_site_is_purged_as_any_other(layout):
