@@ -32,7 +32,19 @@ ARGUMENTS = {
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
     "logs": {"type": "list", "elements": "str", "default": []},
     "caches": {"type": "list", "elements": "str", "default": []},
+    "worker_connections": {"type": "int", "default": 0},
+    "purge": {"type": "bool", "default": False},
 }
+# What the module gets as it is given here.
+PASSED_ON = (
+    "remove_default_site",
+    "certificates",
+    "keep_certificates",
+    "logs",
+    "caches",
+    "worker_connections",
+    "purge",
+)
 SECRET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
@@ -63,11 +75,7 @@ class ActionModule(ActionBase):
                 "files": files,
                 "secrets": arguments["secrets"],
                 "drop_in": drop_in and self._render(drop_in, "the drop-in", {}, variables),
-                "remove_default_site": arguments["remove_default_site"],
-                "certificates": arguments["certificates"],
-                "keep_certificates": arguments["keep_certificates"],
-                "logs": arguments["logs"],
-                "caches": arguments["caches"],
+                **{name: arguments[name] for name in PASSED_ON},
             },
             task_vars=variables,
         )

@@ -31,6 +31,16 @@ def quote_lines(complaint: str, nginx: Path) -> list[str]:
     return quoted
 
 
+def remedies(complaint: str) -> list[str]:
+    """Say what to do about a complaint whose cause is not in nginx's configuration."""
+    if "(30: Read-only file system)" not in complaint:
+        return []
+    return [
+        "The sandbox of nginx's unit lets it write below /run, /var/cache, /var/lib/nginx and /var/log: "
+        "write there, or name the folder in nginx_writable_paths."
+    ]
+
+
 def quote_listens(complaint: str, files: Mapping[str, str]) -> list[str]:
     """Return the listen directives of our files whose address nginx could not have."""
     addresses = set()

@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -90,12 +91,20 @@ class Nginx:
         started = [int(worker.started) / os.sysconf("SC_CLK_TCK") for worker in _accepting()]
         return _boot() + min(started) if started else 0
 
-    def judge(self, nginx: Path, logs: Path, caches: Path) -> Verdict:
+    def started(self) -> float:
+        """Return when the master was started, see started()."""
+        return started(_master())
+
+    def judge(self, nginx: Path, logs: Path, caches: Path, confinement: Iterable[str]) -> Verdict:
         """Let nginx test a staged tree that it sees at /etc/nginx, without a trace on the host.
 
         nginx: the tree. logs, caches: copies of the directories below /var/log and /var/cache; the
-        test makes log files, the folders of caches, and a pid file in /run. Raises Unjudged.
+        test makes log files, the folders of caches, and a pid file in /run. confinement: what nginx's
+        unit says of files, as NAME=VALUE, so that what the test takes is what the unit can run. Raises
+        Unjudged.
         """
+        # The test has a /run of its own, which a unit's word on it would take away.
+        confined = [f"--property={line}" for line in confinement if line != "ReadWritePaths=/run"]
         resolvers = " ".join(f"-/run/{name}" for name in RESOLVERS)
         try:
             done = _systemd.run(
@@ -107,6 +116,7 @@ class Nginx:
                 f"--property=BindReadOnlyPaths={nginx}:/etc/nginx {resolvers}",
                 f"--property=BindPaths={logs}:/var/log {caches}:/var/cache",
                 "--property=TemporaryFileSystem=/run",
+                *confined,
                 BINARY,
                 "-T",
                 "-q",
@@ -185,6 +195,16 @@ def _master() -> int:
 def _boot() -> float:
     """Return when the host was started, in seconds since the epoch; /proc/stat says it in whole ones."""
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def started(pid: int, proc: Path = Path("/proc")) -> float:
+    """Return when a process was started, in seconds since the epoch; 0 for none."""
+    try:
+        fields = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return 0
+    _state, _parent, *rest = fields.rpartition(")")[2].split()
+    return _boot() + int(rest[17]) / os.sysconf("SC_CLK_TCK")
 
 
 def _accepting() -> set[Worker]:

@@ -7,17 +7,23 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ansible_collections.webstack.python.plugins.module_utils import _nginx_complaints as complaints
+from ansible_collections.webstack.python.plugins.module_utils import _nginx_main
 from ansible_collections.webstack.python.plugins.module_utils import _nginx_tree as tree
 from ansible_collections.webstack.python.plugins.module_utils._nginx_server import (
     NotLoaded,
     State,
     Verdict,
+)
+
+RESTART = (
+    "nginx takes up the limits and the sandbox of its unit when it is started the next time, and a run does "
+    "not cut visitors off for that: 'systemctl restart nginx' does"
 )
 
 
@@ -32,7 +38,9 @@ class Server(Protocol):
 
     def running_since(self) -> float: ...
 
-    def judge(self, nginx: Path, logs: Path, caches: Path) -> Verdict: ...
+    def started(self) -> float: ...
+
+    def judge(self, nginx: Path, logs: Path, caches: Path, confinement: Iterable[str]) -> Verdict: ...
 
     def read_units(self) -> None: ...
 
@@ -52,6 +60,7 @@ class Outcome:
     reloaded: bool = False
     steps: list[dict[str, object]] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
+    purged: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -97,6 +106,7 @@ class Transaction:
         litter = self._litter(live)
         outcome.changed = load or unit or state.unit_changed or not state.enabled or bool(litter)
         outcome.diff = list(tree.differences(self.layout, live, self.wanted))
+        outcome.purged = [str(self.layout.nginx / name) for name in live.to_purge(self.wanted)]
         outcome.repaired = [
             *self._repairs(live, state, differs),
             *(["nginx had not taken up a certificate that was renewed"] if stale else []),
@@ -104,14 +114,18 @@ class Transaction:
         ]
         if load and state.installed and self.judged:
             with outcome.step("judge"):
-                outcome.warnings = self._judge(state)
+                outcome.warnings = self._judge(live, state)
+        outcome.warnings += self._remarks(live, state, unit=unit)
         if check:
             return outcome
+        unread = unit or state.unit_changed
+        if unread and not state.active:
+            # What is started now is started as the unit is to be.
+            self._change_unit(outcome)
         if load:
             self._load(live, state, outcome, differs=differs)
-        if unit or state.unit_changed:
-            with outcome.step("unit"):
-                self._change_unit()
+        if unread and state.active:
+            self._change_unit(outcome)
         if not state.enabled:
             with outcome.step("enable"):
                 self.server.enable()
@@ -153,12 +167,23 @@ class Transaction:
         if not differs and live.mark != self.wanted.digest:
             yield "the last run ended before nginx was seen to run its files"
 
-    def _judge(self, state: State) -> list[str]:
+    def _remarks(self, live: tree.Live, state: State, *, unit: bool) -> Iterator[str]:
+        """Say what a run leaves undone, on purpose."""
+        connections = self.wanted.connections
+        if connections and state.installed and _nginx_main.sized(live.main, connections) is None:
+            yield (
+                f"{self.layout.main} has no single line 'worker_connections NUMBER;' of its own, so it stays "
+                "as it is; set the number there, and nginx_worker_connections to 0"
+            )
+        if state.active and (unit or tree.drop_in_time(self.layout) > self.server.started() + 1):
+            yield RESTART
+
+    def _judge(self, live: tree.Live, state: State) -> list[str]:
         """Let nginx judge the tree as it will be; return its warnings. Raises Refused."""
         with self._staging() as scratch:
-            nginx = tree.stage(self.layout, self.wanted, scratch)
+            nginx = tree.stage(self.layout, live, self.wanted, scratch)
             logs, caches = tree.stage_logs(self.layout, scratch), tree.stage_caches(self.layout, scratch)
-            verdict = self.server.judge(nginx, logs, caches)
+            verdict = self.server.judge(nginx, logs, caches, self.wanted.confinement)
             if not verdict.accepted:
                 complaint = complaints.messages(verdict.output, "emerg")
                 quoted = complaints.quote_lines("\n".join(complaint), nginx)
@@ -167,6 +192,7 @@ class Transaction:
                         "nginx refuses the configuration, so nothing was changed.",
                         *complaint,
                         *quoted,
+                        *complaints.remedies(verdict.output),
                         _serving(state),
                     )
                 )
@@ -189,21 +215,30 @@ class Transaction:
             with outcome.step("reload" if state.active else "start"):
                 take_up()
         except NotLoaded as failure:
+            self._put_unit_back(live)
             raise Refused(self._undo(live, state, failure, differs=differs)) from None
         except BaseException:
             if differs:
                 tree.restore(self.layout, live)
+            self._put_unit_back(live)
             raise
         outcome.reloaded = state.active
         tree.write_mark(self.layout, self.wanted.digest)
         if differs:
             tree.prune(self.layout, keep=[name])
 
-    def _change_unit(self) -> None:
-        """Put the drop-in in place; it takes effect without a restart."""
-        if self.wanted.drop_in is not None:
-            tree.write_drop_in(self.layout, self.wanted.drop_in)
-        self.server.read_units()
+    def _change_unit(self, outcome: Outcome) -> None:
+        """Put the drop-in in place. An nginx that runs goes on as it was started, see RESTART."""
+        with outcome.step("unit"):
+            if self.wanted.drop_in is not None:
+                tree.write_drop_in(self.layout, self.wanted.drop_in)
+            self.server.read_units()
+
+    def _put_unit_back(self, live: tree.Live) -> None:
+        """Undo what was done to the unit before a start."""
+        if tree.look(self.layout).drop_in != live.drop_in:
+            tree.restore_drop_in(self.layout, live)
+            self.server.read_units()
 
     def _undo(self, live: tree.Live, state: State, failure: NotLoaded, *, differs: bool) -> str:
         """Put the files back and say what happened."""
@@ -226,6 +261,7 @@ class Transaction:
             + (", so all files were put back." if differs else "."),
             complaint,
             *complaints.quote_listens(complaint, self.wanted.files),
+            *complaints.remedies(complaint),
             serving,
         )
 

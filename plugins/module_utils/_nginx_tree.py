@@ -8,6 +8,8 @@
     .../secrets/                       those among them that root and nginx's workers alone may read
     /var/lib/webstack/nginx-applied    the mark: the digest that nginx was seen to run
     /etc/systemd/system/nginx.service.d/webstack.conf    the drop-in of nginx's unit
+    /etc/nginx/nginx.conf              Debian's, but for the number of a worker's connections
+    /var/lib/webstack/nginx-purged/    what was taken out of conf.d and sites-enabled, where that is wanted
 
 All else in /etc/nginx belongs to dpkg, to other packages or to the user, except that Debian's
 default site, as long as nobody has changed it, is disabled: nginx can have one default server.
@@ -27,6 +29,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.webstack.python.plugins.module_utils import _nginx_main, _nginx_purge
 from ansible_collections.webstack.python.plugins.module_utils._certificates import was_renewed
 from ansible_collections.webstack.python.plugins.module_utils._files import (
     MARKER,
@@ -46,6 +49,8 @@ PACKAGED_TARGETS = (PACKAGED_SITE, "../sites-available/default")
 SECRETS = "secrets"
 SECRET_MODE = 0o640
 WORKERS = "www-data"  # the group of Debian's nginx
+# What a unit says of the files that nginx can use, and how many of them.
+CONFINING = ("LimitNOFILE", "PrivateTmp", "ProtectHome", "ProtectSystem", "ReadWritePaths")
 # A tree that was changed by hand is replaced by one of the same digest, so it has a second name.
 TREE_NAME = re.compile(r"^[0-9a-f]{12}(-again)?$")
 
@@ -101,6 +106,16 @@ class Layout:
         return self.root / "etc/systemd/system/nginx.service.d/webstack.conf"
 
     @property
+    def main(self) -> Path:
+        """The file that nginx starts with."""
+        return self.nginx / "nginx.conf"
+
+    @property
+    def purged(self) -> Path:
+        """Where files of others are that were taken out."""
+        return self.root / "var/lib/webstack/nginx-purged"
+
+    @property
     def scratch(self) -> Path:
         """Where a run that changes something stages its copy of /etc/nginx; no app can have that name."""
         return self.root / "run/webstack/.nginx"
@@ -122,6 +137,8 @@ class Wanted:
 
     files: texts by path inside the tree. drop_in: the drop-in's text, None to leave it alone. links:
     absolute targets by path inside the tree. secrets: texts by name inside the tree's folder of secrets.
+    connections: how many a worker has, 0 to leave nginx.conf alone. purge: whether to take out what
+    others have put into conf.d and sites-enabled.
     """
 
     files: Mapping[str, str]
@@ -129,11 +146,19 @@ class Wanted:
     drop_in: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    connections: int = 0
+    purge: bool = False
 
     @property
     def texts(self) -> dict[str, str]:
         """All files, the secret ones among them, by path inside the tree."""
         return {**self.files, **{f"{SECRETS}/{name}": text for name, text in self.secrets.items()}}
+
+    @property
+    def confinement(self) -> list[str]:
+        """What of the drop-in decides whether nginx can use a file, as NAME=VALUE."""
+        lines = (self.drop_in or "").splitlines()
+        return [line for line in lines if line.partition("=")[0] in CONFINING]
 
     @property
     def digest(self) -> str:
@@ -154,6 +179,17 @@ class Live:
     default_site: bool = False  # Debian's default site is enabled, and is as Debian made it
     mark: str | None = None
     drop_in: str | None = None
+    main: str | None = None  # nginx.conf, where it is a file like Debian's
+    strangers: Mapping[str, _nginx_purge.Stranger] = field(default_factory=dict)
+
+    def main_to_be(self, wanted: Wanted) -> str | None:
+        """Return nginx.conf as it is to be; None where it stays as it is."""
+        text = _nginx_main.sized(self.main, wanted.connections) if wanted.connections else None
+        return text if text != self.main else None
+
+    def to_purge(self, wanted: Wanted) -> dict[str, _nginx_purge.Stranger]:
+        """Return what is to be taken out, by path below /etc/nginx."""
+        return dict(self.strangers) if wanted.purge else {}
 
     def differs(self, wanted: Wanted) -> bool:
         """Tell whether anything that nginx reads must change."""
@@ -162,6 +198,8 @@ class Live:
             or dict(self.links) != dict(wanted.links)
             or self.hook != HOOK
             or (self.default_site and wanted.remove_default_site)
+            or self.main_to_be(wanted) is not None
+            or bool(self.to_purge(wanted))
         )
 
     def drop_in_differs(self, wanted: Wanted) -> bool:
@@ -207,15 +245,19 @@ def look(layout: Layout) -> Live:
     tree = os.path.basename(os.readlink(layout.link)) if layout.link.is_symlink() else None
     mark = read_text(layout.mark)
     files, links = read_tree(layout.trees / tree) if tree else ({}, {})
+    default_site = has_packaged_site(layout)
+    ours = (layout.hook, *([layout.default_site] if default_site else []))
     return Live(
         tree=tree,
         trees=frozenset(path.name for path in layout.trees.glob("*")),
         files=files,
         links=links,
         hook=read_text(layout.hook),
-        default_site=has_packaged_site(layout),
+        default_site=default_site,
         mark=mark.strip() if mark is not None else None,
         drop_in=read_text(layout.drop_in),
+        main=_nginx_main.read(layout.main),
+        strangers=_nginx_purge.strangers(layout.nginx, ours),
     )
 
 
@@ -263,7 +305,7 @@ def has_packaged_site(layout: Layout) -> bool:
     return recorded is not None and recorded[1] == found
 
 
-def stage(layout: Layout, wanted: Wanted, scratch: Path) -> Path:
+def stage(layout: Layout, live: Live, wanted: Wanted, scratch: Path) -> Path:
     """Make a copy of /etc/nginx as it will be, in an empty directory; return the copy."""
     copy = Layout(scratch)
 
@@ -276,8 +318,12 @@ def stage(layout: Layout, wanted: Wanted, scratch: Path) -> Path:
     replace_link(copy.link, f"{copy.trees.name}/{wanted.digest}")
     copy.hook.parent.mkdir(exist_ok=True)
     copy.hook.write_text(HOOK, encoding="utf-8")
-    if wanted.remove_default_site and has_packaged_site(layout):
+    if wanted.remove_default_site and live.default_site:
         copy.default_site.unlink()
+    for name in live.to_purge(wanted):
+        (copy.nginx / name).unlink()
+    if (main := live.main_to_be(wanted)) is not None:
+        _nginx_main.write(copy.main, main)
     return copy.nginx
 
 
@@ -328,7 +374,10 @@ def commit(layout: Layout, live: Live, wanted: Wanted) -> str:
         _write_tree(layout, name, wanted)
     if wanted.remove_default_site and live.default_site:
         layout.default_site.unlink()
+    _nginx_purge.take_out(layout.nginx, layout.purged, live.to_purge(wanted))
     replace_link(layout.link, f"{layout.trees.name}/{name}")
+    if (main := live.main_to_be(wanted)) is not None:
+        _nginx_main.write(layout.main, main)
     if live.hook != HOOK:
         _write(layout.hook, HOOK)
     return name
@@ -336,6 +385,8 @@ def commit(layout: Layout, live: Live, wanted: Wanted) -> str:
 
 def restore(layout: Layout, live: Live) -> None:
     """Undo a commit, also one that did not come to its end; the mark stays away."""
+    if live.main is not None and live.main != _nginx_main.read(layout.main):
+        _nginx_main.write(layout.main, live.main)
     if live.hook is None:
         layout.hook.unlink(missing_ok=True)
     elif live.hook != read_text(layout.hook):
@@ -344,6 +395,7 @@ def restore(layout: Layout, live: Live) -> None:
         layout.link.unlink(missing_ok=True)
     elif os.readlink(layout.link) != f"{layout.trees.name}/{live.tree}":
         replace_link(layout.link, f"{layout.trees.name}/{live.tree}")
+    _nginx_purge.put_back(layout.nginx, layout.purged, live.strangers)
     if live.default_site and not layout.default_site.is_symlink():
         layout.default_site.symlink_to(PACKAGED_SITE)
     prune(layout, keep=live.trees)
@@ -355,6 +407,24 @@ def write_drop_in(layout: Layout, text: str) -> None:
     """Write the unit's drop-in, which systemd has still to read."""
     layout.drop_in.parent.mkdir(mode=0o755, exist_ok=True)
     _write(layout.drop_in, text)
+
+
+def restore_drop_in(layout: Layout, live: Live) -> None:
+    """Put the unit's drop-in back as it was; systemd has still to read it."""
+    if live.drop_in is not None:
+        _write(layout.drop_in, live.drop_in)
+        return
+    layout.drop_in.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        layout.drop_in.parent.rmdir()
+
+
+def drop_in_time(layout: Layout) -> float:
+    """Return when the unit's drop-in was written, in seconds since the epoch; 0 where there is none."""
+    try:
+        return layout.drop_in.stat().st_mtime
+    except FileNotFoundError:
+        return 0
 
 
 def write_mark(layout: Layout, digest: str) -> None:
@@ -433,6 +503,9 @@ def differences(layout: Layout, live: Live, wanted: Wanted) -> Iterator[dict[str
     texts.append((layout.hook, live.hook or "", HOOK))
     if live.default_site and wanted.remove_default_site:
         texts.append((layout.default_site, _arrow(PACKAGED_SITE), ""))
+    if (main := live.main_to_be(wanted)) is not None:
+        texts.append((layout.main, live.main or "", main))
+    texts += [(layout.nginx / name, found.text, "") for name, found in live.to_purge(wanted).items()]
     if wanted.drop_in is not None:
         texts.append((layout.drop_in, live.drop_in or "", wanted.drop_in))
     for path, old, new in texts:

@@ -13,7 +13,7 @@ description:
   - Renders templates on the controller and makes nginx run the outcome, all of it or nothing.
   - The files become the directory C(/etc/nginx/webstack), which C(/etc/nginx/conf.d/webstack.conf)
     includes inside Debian's C(http) block. Nothing else in C(/etc/nginx) is changed, save for
-    O(remove_default_site).
+    O(remove_default_site), O(worker_connections) and O(purge).
   - C(nginx -t) judges a copy of C(/etc/nginx) as it will be, in a mount namespace of its own, so
     that a configuration it refuses never comes to the real place. The files are then swapped in by
     one link and nginx is reloaded, or started where it does not run.
@@ -77,8 +77,10 @@ options:
   drop_in:
     description:
       - The template of a drop-in for nginx's unit, C(nginx.service.d/webstack.conf).
-      - nginx is not restarted when it changes, so it is for what systemd itself acts on, such as
-        C(Restart=).
+      - It is in place before nginx is started. One that runs is not restarted when it changes, since that
+        would cut visitors off; a warning says so until it has been.
+      - C(nginx -t) judges within what it says of files, such as C(ProtectSystem=), so that an nginx that is
+        started later comes up.
     type: path
   certificates:
     description:
@@ -140,6 +142,19 @@ options:
         C(sites-enabled/default).
     type: bool
     default: true
+  worker_connections:
+    description:
+      - How many connections a worker has at once. C(nginx.conf) alone can say so, of which this number is
+        changed and nothing else; V(0) leaves the file alone.
+      - A C(nginx.conf) that has no single line for it, or is a link, stays as it is, with a warning.
+    type: int
+    default: 0
+  purge:
+    description:
+      - Take out what others have put into C(conf.d) and C(sites-enabled), as part of the transaction. It is
+        moved to C(/var/lib/webstack/nginx-purged).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -178,6 +193,12 @@ repaired:
   elements: str
   returned: success
   sample: [nginx was not running]
+purged:
+  description: What of others was taken out, or would be.
+  type: list
+  elements: str
+  returned: success
+  sample: [/etc/nginx/sites-enabled/old]
 """
 
 import dataclasses
@@ -229,6 +250,8 @@ ARGUMENTS = {
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
     "logs": {"type": "list", "elements": "str", "default": []},
     "caches": {"type": "list", "elements": "str", "default": []},
+    "worker_connections": {"type": "int", "default": 0},
+    "purge": {"type": "bool", "default": False},
 }
 FAILURES = (
     CertificateError,
@@ -263,6 +286,7 @@ def main() -> None:
         reloaded=outcome.reloaded,
         steps=outcome.steps,
         repaired=outcome.repaired,
+        purged=outcome.purged,
         diff=outcome.diff,
     )
 
@@ -320,6 +344,8 @@ def plan(module: AnsibleModule, links: Mapping[str, str], scratch: Path) -> Tran
         module.params["drop_in"],
         {**live, **links},
         module.params["secrets"],
+        module.params["worker_connections"],
+        module.params["purge"],
     )
     return Transaction(layout, wanted, _nginx_server.Nginx(), scratch)
 

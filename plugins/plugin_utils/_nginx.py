@@ -100,6 +100,9 @@ VARIABLE_RULES = {
     "nginx_listen": Rule(_rules.USE_NGINX_LISTEN, _rules.nginx_listen),
     "nginx_listen_tls": Rule(_rules.USE_NGINX_LISTEN, _rules.nginx_listen),
     "nginx_hsts_max_age": Rule("write whole seconds from 0", _rules.between(0)),
+    "nginx_writable_paths": Rule(_rules.USE_ABSOLUTE, _rules.each(_rules.absolute_path)),
+    "nginx_limit_nofile": Rule("write a whole number from 1024", _rules.between(1024)),
+    "nginx_worker_connections": Rule("write a whole number from 0", _rules.between(0)),
     **_acme.VARIABLE_RULES,
     **{name: rule for part in FEATURES.values() for name, rule in part.VARIABLE_RULES.items()},
     **{
@@ -189,6 +192,10 @@ def list_findings(nginx_sites: object, values: Mapping[str, object], base: str) 
 def together(values: Mapping[str, object]) -> Iterator[Finding]:
     """Yield what is wrong with variables of the role beside each other. values: those that are set."""
     yield from _acme.together(values)
+    files, connections = values.get("nginx_limit_nofile"), values.get("nginx_worker_connections")
+    if isinstance(files, int) and isinstance(connections, int) and 0 < files < connections:
+        problem = f"{files} files leave no room for {connections} connections; write {2 * connections}"
+        yield Finding("nginx_limit_nofile", problem)
     if "nginx_listen_tls" in values:
         yield from ports(values)
 

@@ -1,7 +1,7 @@
 """`make bench`: measure, and write the results to bench/out.
 
 From the environment:
-PARTS   cells, streams, tutorial, times; all by default
+PARTS   cells, streams, tutorial, front, times; all by default
 CELLS   patterns of cells, such as 'gthread/*/GET/fixed,asgi/unix/*'; all by default. Results of others stay.
 ROUNDS  how often each operation is carried out in a cell, 3 by default; in slow ones once
 APPS    numbers of apps for the times, '1,5,20' by default
@@ -19,12 +19,12 @@ from dataclasses import asdict
 from typing import Any
 
 from tools import console, engine
-from tools.bench import cells, host, picture, report, special, times
+from tools.bench import cells, front, host, picture, report, special, times
 
 RESULTS = host.OUT / "results.json"
 TABLE = host.OUT / "benchmarks.md"
 PICTURE = host.OUT / "benchmarks.svg"
-PARTS = ("cells", "streams", "tutorial", "times")
+PARTS = ("cells", "streams", "tutorial", "front", "times")
 Results = dict[str, Any]
 
 
@@ -43,7 +43,14 @@ def number(name: str, default: int) -> int:
 
 def load_results(anew: bool) -> Results:
     """Return the results so far; none of them where everything is measured anew."""
-    fresh: Results = {"cells": {}, "streams": [], "tutorial": None, "times": {}, "measured": {}}
+    fresh: Results = {
+        "cells": {},
+        "streams": [],
+        "tutorial": None,
+        "front": None,
+        "times": {},
+        "measured": {},
+    }
     if anew or not RESULTS.exists():
         return fresh
     results = {**fresh, **json.loads(RESULTS.read_text())}
@@ -69,8 +76,9 @@ def write(results: Results, name: str) -> None:
     tutorial = special.Tutorial(**results["tutorial"]) if results["tutorial"] else None
     streams = [special.Stream(**stream) for stream in results["streams"]]
     taken = sorted((times.Times(**entry) for entry in results["times"].values()), key=lambda e: e.apps)
+    served = front.Front(**results["front"]) if results["front"] else None
     about = report.measured(results["measured"].values())
-    TABLE.write_text(report.document(about, rows, streams, tutorial, taken))
+    TABLE.write_text(report.document(about, rows, streams, tutorial, taken, served))
     PICTURE.write_text(picture.draw(rows, about))
 
 
@@ -135,6 +143,15 @@ def measure_tutorial(results: Results) -> str:
     return f"{tutorial.failed:,} of {tutorial.requests:,} failed in {tutorial.restarts} restarts"
 
 
+def measure_front(results: Results) -> str:
+    """Measure the front into the results and return it in words."""
+    served = front.measure()
+    results["front"] = asdict(served)
+    write(results, "front")
+    ratios = {what: front.ratio(*(served.rates[name] for name in pair)) for what, pair in front.PAIRS.items()}
+    return "; ".join(f"{what}: {found.median:.2f} times as many" for what, found in ratios.items())
+
+
 def measure_times(count: int, results: Results) -> str:
     """Measure runs with this number of apps into the results and return them in words."""
     taken = times.measure(count, 3)
@@ -166,6 +183,8 @@ def bench() -> int:
             attempt("streams", functools.partial(measure_streams, results), failures)
         if "tutorial" in parts:
             attempt("tutorial", functools.partial(measure_tutorial, results), failures)
+        if "front" in parts:
+            attempt("front", functools.partial(measure_front, results), failures)
         if "times" in parts:
             for count in counts:
                 console.step(f"Times with {count} apps on a fresh host")

@@ -136,6 +136,14 @@ def read(path: str) -> str:
     ).stdout
 
 
+def deployed(app: str) -> tuple[str, str]:
+    """Return where an app's live code is on the host, and its virtualenv. Raises console.ToolError."""
+    live = run(f"readlink -f /srv/{app}/current").strip()
+    instance = f"$(grep -o '@[0-9a-f]*' /etc/systemd/system/gunicorn-{app}.service.d/live.conf | tr -d @)"
+    record = json.loads(run(f"cat /etc/webstack/{app}/{instance}/instance.json"))
+    return live, record["virtualenv"]
+
+
 def start(command: str) -> subprocess.Popen[str]:
     """Start a shell command on the host, with its output to be read from the process."""
     return subprocess.Popen(

@@ -14,7 +14,7 @@ from tools.bench.samples import Sample
 
 CONNECTIONS = 32
 DOMAIN = "bench.test"
-LOG = "/var/tmp/bench/access.log"
+LOG = "/var/log/nginx/bench.log"  # its sandbox lets Nginx write there
 BODY = "x" * 1024
 CALIBRATION_SECONDS = 5
 # No load outlives this, whatever becomes of the run that it accompanies.
@@ -26,12 +26,13 @@ HEY_KEEPS = 1_000_000
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked. port: Nginx's. connections: how many requests run at once."""
+    """What is asked. port: Nginx's. connections: how many requests run at once. domain: whose site."""
 
     method: str
     path: str = "/"
     port: int = 80
     connections: int = CONNECTIONS
+    domain: str = DOMAIN
 
     @property
     def url(self) -> str:
@@ -57,12 +58,12 @@ class Counted:
         return len(self.requests) / (self.ended - self.began)
 
 
-def wrk(target: Target) -> str:
+def wrk(target: Target, seconds: int = MOST_SECONDS) -> str:
     """Return the command for as much load as there can be."""
     script = " --script /var/tmp/bench/post.lua" if target.method == "POST" else ""
     return (
-        f"exec wrk --threads 2 --connections {target.connections} --duration {MOST_SECONDS}s --timeout 10s"
-        f"{script} --header 'Host: {DOMAIN}' {target.url}"
+        f"exec wrk --threads 2 --connections {target.connections} --duration {seconds}s --timeout 10s"
+        f"{script} --header 'Host: {target.domain}' {target.url}"
     )
 
 
@@ -72,7 +73,7 @@ def hey(target: Target, rate: float = 0, seconds: int = MOST_SECONDS) -> str:
     pace = f" -q {rate / target.connections:.2f}" if rate else ""
     return (
         f"exec hey -o csv -z {seconds}s -c {target.connections}{pace} -t 20 -m {target.method}{body}"
-        f" -host {DOMAIN} {target.url}"
+        f" -host {target.domain} {target.url}"
     )
 
 

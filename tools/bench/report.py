@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from tools.bench.cells import OPERATIONS, Row
+from tools.bench.front import PAIRS, ROUNDS, Front, ratio
+from tools.bench.load import CONNECTIONS
 from tools.bench.samples import Summary
 from tools.bench.special import GRACEFUL_TIMEOUT, Stream, Tutorial, per_swap
 from tools.bench.times import Times
@@ -61,6 +64,16 @@ def streams_table(streams: Iterable[Stream]) -> str:
     return table(["stream", "seconds after the retirement began", "ended with", "as promised"], lines)
 
 
+def front_table(front: Front) -> str:
+    """Return the requests a second of the front beside others, and how many times theirs that is."""
+    lines = []
+    for what, (ours, theirs) in PAIRS.items():
+        found = ratio(front.rates[ours], front.rates[theirs])
+        rates = [f"{statistics.median(front.rates[name]):,.0f}" for name in (ours, theirs)]
+        lines.append([what, *rates, f"{found.median:.2f}", f"{found.least:.2f} to {found.most:.2f}"])
+    return table(["what is served", "requests/s", "theirs", "ratio", "in the rounds"], lines)
+
+
 def times_table(times: Sequence[Times]) -> str:
     """Return what runs took, and what an app adds."""
     names = {
@@ -105,6 +118,7 @@ def document(
     streams: Sequence[Stream],
     tutorial: Tutorial | None,
     times: Sequence[Times],
+    front: Front | None = None,
 ) -> str:
     """Return the whole report; parts that were not measured are left out. about: what measured returns."""
     parts = [f"# Benchmarks\n\n{about}. Controller, host and load share this machine."]
@@ -128,6 +142,9 @@ def document(
             f" {tutorial.failed:,} of {tutorial.requests:,} requests failed in {tutorial.restarts} restarts."
             f"{swaps}"
         )
+    if front:
+        said = f"With {CONNECTIONS} connections, the medians of {ROUNDS} rounds:"
+        parts.append(f"## The front beside others\n\n{said}\n\n{front_table(front)}")
     if rows:
         parts.append(f"## Seconds of a swap\n\n{seconds_table(rows)}")
     if times:

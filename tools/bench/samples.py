@@ -122,6 +122,20 @@ def read_wrk(text: str) -> int:
     return sum(map(int, found.groups())) if found else 0
 
 
+def read_wrk_refused(text: str) -> int:
+    """Return how many requests of wrk's got an answer that is none of success."""
+    found = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    return int(found[1]) if found else 0
+
+
+def read_wrk_rate(text: str) -> float:
+    """Return wrk's requests a second. Raises ValueError where it has none."""
+    found = re.search(r"Requests/sec: +(\d+\.\d+)", text)
+    if not found:
+        raise ValueError(f"wrk did not come to its end: {text[-500:]}")
+    return float(found[1])
+
+
 def slowest_by_slot(samples: Iterable[Sample], began: float, slot: float) -> list[tuple[float, float, int]]:
     """Return (seconds since began, the slowest in milliseconds, failed) for each slot of time."""
     slots: dict[int, tuple[float, int]] = {}

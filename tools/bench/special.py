@@ -72,10 +72,8 @@ def streams() -> list[Stream]:
 def tutorial(restarts: int) -> Tutorial:
     """Restart a plain service under full load. Raises console.ToolError."""
     cells.prepare(TUTORIAL)
-    live = host.run("readlink -f /srv/bench/current").strip()
-    instance = "$(grep -o '@[0-9a-f]*' /etc/systemd/system/gunicorn-bench.service.d/live.conf | tr -d @)"
-    record = json.loads(host.run(f"cat /etc/webstack/bench/{instance}/instance.json"))
-    variables = {"bench_code": live, "bench_virtualenv": record["virtualenv"], "bench_log": load.LOG}
+    code, virtualenv = host.deployed("bench")
+    variables = {"bench_code": code, "bench_virtualenv": virtualenv, "bench_log": load.LOG}
     host.play("tutorial", variables)
     generator = load.Load(load.Target("GET", port=TUTORIAL_PORT), None)
     generator.start()

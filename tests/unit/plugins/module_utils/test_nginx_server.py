@@ -39,6 +39,14 @@ def test_process_that_is_gone_is_passed_over(proc):
     assert _nginx_server.workers(MASTER, proc) == []
 
 
+def test_start_of_a_process_is_told_from_that_of_the_host(proc, monkeypatch):
+    monkeypatch.setattr(_nginx_server.os, "sysconf", {"SC_CLK_TCK": 100}.__getitem__)
+    process(proc, MASTER, "nginx: master process", parent=1, started="7050")
+    (proc / "stat").write_text("cpu 1\nbtime 1000\n")
+    assert _nginx_server.started(MASTER, proc) == 1070.5
+    assert _nginx_server.started(0, proc) == 0
+
+
 @pytest.fixture
 def log(proc, tmp_path):
     """An error log that the master holds open, with an emergency from before."""
@@ -105,7 +113,9 @@ def systemd_run(monkeypatch, tmp_path):
         return run.answer
 
     monkeypatch.setattr(_systemd, "run", run)
-    run.judge = lambda: _nginx_server.Nginx().judge(tmp_path / "nginx", tmp_path / "log", tmp_path / "cache")
+    run.judge = lambda *confinement: _nginx_server.Nginx().judge(
+        tmp_path / "nginx", tmp_path / "log", tmp_path / "cache", confinement
+    )
     return run
 
 
@@ -125,6 +135,13 @@ def test_judge_lets_nginx_make_folders_in_copies_alone(systemd_run, tmp_path):
     expected = f"--property=BindPaths={tmp_path}/log:/var/log {tmp_path}/cache:/var/cache"
     assert expected in systemd_run.command
     assert "--property=TemporaryFileSystem=/run" in systemd_run.command
+
+
+def test_judge_is_confined_as_the_unit_is_but_for_its_own_run(systemd_run):
+    systemd_run.answer = _systemd.Completed(0, "")
+    systemd_run.judge("ProtectSystem=strict", "ReadWritePaths=/run", "ReadWritePaths=-/var/log")
+    given = [word for word in systemd_run.command if "Protect" in word or "ReadWrite" in word]
+    assert given == ["--property=ProtectSystem=strict", "--property=ReadWritePaths=-/var/log"]
 
 
 def test_judge_tells_a_refusal(systemd_run):

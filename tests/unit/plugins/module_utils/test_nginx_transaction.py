@@ -34,6 +34,8 @@ class Server:
         self.calls = []
         self.running = None  # the text of http.conf that was loaded last
         self.since = 0.0
+        self.master = 2.0**40  # started after everything else
+        self.unit = None  # the drop-in that systemd knows
 
     def state(self):
         return self.now
@@ -41,8 +43,12 @@ class Server:
     def running_since(self):
         return self.since
 
-    def judge(self, nginx, logs, caches):
+    def started(self):
+        return self.master
+
+    def judge(self, nginx, logs, caches, confinement):
         self.calls.append("judge")
+        self.confinement = confinement
         self.judged = (nginx / "webstack/http.conf").read_text()
         self.scratch = nginx
         assert logs.is_dir()
@@ -51,6 +57,8 @@ class Server:
 
     def read_units(self):
         self.calls.append("read_units")
+        drop_in = self.layout.drop_in
+        self.unit = drop_in.read_text() if drop_in.exists() else None
         self.now = replace(self.now, unit_changed=False)
 
     def enable(self):
@@ -65,6 +73,7 @@ class Server:
 
     def _load(self, name):
         self.calls.append(name)
+        self.loaded_with = self.unit
         failure = self.failures.pop(0) if self.failures else None
         if failure:
             raise failure
@@ -129,7 +138,10 @@ def test_stopped_nginx_is_started_and_enabled(layout):
     server = Server(layout, active=False, enabled=False)
     outcome = run(server)
     assert (outcome.changed, outcome.reloaded) == (True, False)
-    assert steps(outcome) == ["judge", "commit", "start", "unit", "enable"]
+    assert steps(outcome) == ["judge", "unit", "commit", "start", "enable"]
+    # Without a restart, it would run without its sandbox.
+    assert server.loaded_with == DROP_IN
+    assert outcome.warnings == []
 
 
 def test_second_run_changes_nothing_and_asks_nothing(server):
@@ -149,7 +161,8 @@ def test_only_the_live_tree_is_kept(server):
     assert kept == {"3"}
 
 
-def test_warnings_of_nginx_reach_the_user(server):
+def test_warnings_of_nginx_reach_the_user(layout):
+    server = converged(layout)
     server.verdict = Verdict(True, f"2026/11/21 08:00:00 [warn] 1#1: conflicting server name\n{READ}")
     assert run(server).warnings == ["[warn] conflicting server name"]
 
@@ -224,6 +237,7 @@ def test_failed_start_puts_everything_back(layout):
     with pytest.raises(_nginx_transaction.Refused, match="was not running before this run, and is not run"):
         run(server)
     assert snapshot(layout) == before
+    assert server.unit is None
 
 
 @pytest.mark.parametrize("failing", ["replace_link", "_write"])
@@ -398,3 +412,86 @@ def test_a_certificate_that_was_renewed_behind_its_link_is_taken_up(server, tmp_
     assert outcome.changed
     assert outcome.repaired == ["nginx had not taken up a certificate that was renewed"]
     assert server.calls == ["judge", "reload"]
+
+
+def test_the_judgement_is_within_what_the_unit_says_of_files(server):
+    run(server, drop_in=DROP_IN + "ProtectSystem=strict\n")
+    assert server.confinement == ["ProtectSystem=strict"]
+
+
+def test_a_drop_in_that_a_running_nginx_has_not_taken_up_is_told_of_until_it_has(server):
+    assert run(server).warnings == [_nginx_transaction.RESTART]
+    written = server.layout.drop_in.stat().st_mtime
+    server.master = written - 2
+    outcome = run(server)
+    assert (outcome.changed, outcome.warnings) == (False, [_nginx_transaction.RESTART])
+    # Its start is known to the second.
+    server.master = written - 0.9
+    assert run(server).warnings == []
+
+
+def test_a_read_only_path_has_its_remedy(server):
+    server.verdict = Verdict(False, '[emerg] 1#1: open() "/srv/x.log" failed (30: Read-only file system)\n')
+    with pytest.raises(_nginx_transaction.Refused, match="name the folder in nginx_writable_paths"):
+        run(server)
+
+
+def test_connections_are_set_with_the_tree_and_taken_back_with_it(layout):
+    server = converged(layout)
+    layout.main.write_text("events { worker_connections 768; }\n")
+    server.failures = [NotLoaded("[emerg] x", settled=True)]
+    before = snapshot(layout)
+    with pytest.raises(_nginx_transaction.Refused):
+        run(server, connections=4096)
+    assert snapshot(layout) == before
+    assert steps(run(server, connections=4096)) == ["judge", "commit", "reload"]
+    assert layout.main.read_text() == "events { worker_connections 4096; }\n"
+    assert not run(server, connections=4096).changed
+
+
+def test_nginx_conf_without_a_line_for_the_connections_is_told_of(layout):
+    server = converged(layout)
+    layout.main.write_text("events { }\n")
+    (warning,) = run(server, connections=4096).warnings
+    assert "has no single line 'worker_connections NUMBER;'" in warning
+    assert run(server).warnings == []
+
+
+def test_foreign_files_are_taken_out_with_the_tree_and_come_back_with_it(layout):
+    server = converged(layout)
+    own = layout.nginx / "conf.d/own.conf"
+    own.write_text("# mine\n")
+    server.failures = [NotLoaded("[emerg] x", settled=True)]
+    before = snapshot(layout)
+    with pytest.raises(_nginx_transaction.Refused):
+        run(server, purge=True)
+    assert snapshot(layout) == before
+    checked = run(server, purge=True, check=True)
+    assert (checked.changed, checked.purged) == (True, [str(own)])
+    assert snapshot(layout) == before
+    assert run(server, purge=True).purged == [str(own)]
+    assert not own.exists()
+    outcome = run(server, purge=True)
+    assert (outcome.changed, outcome.purged) == (False, [])
+
+
+def test_foreign_files_without_which_nginx_does_not_run_stay(layout):
+    server = converged(layout)
+    (layout.nginx / "conf.d/own.conf").write_text("# mine\n")
+    server.verdict = Verdict(False, REFUSAL)
+    before = snapshot(layout)
+    with pytest.raises(_nginx_transaction.Refused, match="nothing was changed"):
+        run(server, purge=True)
+    assert snapshot(layout) == before
+
+
+def test_a_purge_that_was_killed_before_the_reload_is_gone_on_with(layout, monkeypatch):
+    server = converged(layout)
+    (layout.nginx / "conf.d/own.conf").write_text("# mine\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(_nginx_tree, "restore", lambda *_given: None)
+        server.failures = [Killed()]
+        with pytest.raises(Killed):
+            run(server, purge=True)
+    assert steps(run(server, purge=True)) == ["judge", "reload"]
+    assert (layout.purged / "conf.d/own.conf").read_text() == "# mine\n"

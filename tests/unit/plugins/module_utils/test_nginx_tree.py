@@ -44,7 +44,7 @@ def commit(layout, wanted=WANTED):
 def snapshot(layout):
     """Everything below /etc/nginx: kind, mode and content."""
     found = {}
-    for path in sorted(layout.nginx.rglob("*")):
+    for path in sorted([*layout.nginx.rglob("*"), *layout.mark.parent.rglob("*")]):
         content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
         found[str(path)] = (path.lstat().st_mode, content)
     return found
@@ -177,7 +177,7 @@ def test_stage_is_nginx_as_it_will_be(layout, tmp_path):
     commit(layout, OTHER)
     layout.default_site.symlink_to(tree.PACKAGED_SITE)
     before = snapshot(layout)
-    staged = tree.stage(layout, WANTED, tmp_path / "scratch")
+    staged = tree.stage(layout, tree.look(layout), WANTED, tmp_path / "scratch")
     assert snapshot(layout) == before
     assert (staged / "webstack/http.conf").read_text() == "# http\n"
     assert (staged / "conf.d/webstack.conf").read_text() == tree.HOOK
@@ -339,7 +339,7 @@ def test_a_file_in_the_place_of_a_link_is_named(layout):
 
 
 def test_links_are_staged(layout, tmp_path):
-    staged = tree.stage(layout, LINKED, tmp_path / "scratch")
+    staged = tree.stage(layout, tree.look(layout), LINKED, tmp_path / "scratch")
     assert os.readlink(staged / "webstack/tls/shop") == "/var/lib/webstack/tls/shop/0123"
 
 
@@ -364,7 +364,7 @@ def test_a_secret_is_part_of_the_tree(layout):
     assert tree.look(layout).differs(GUARDED)
     commit(layout, GUARDED)
     assert tree.look(layout).differs(WANTED)
-    staged = tree.stage(layout, GUARDED, layout.root / "scratch")
+    staged = tree.stage(layout, tree.look(layout), GUARDED, layout.root / "scratch")
     assert (staged / "webstack/secrets/shop.htpasswd").stat().st_mode & 0o777 == 0o640
 
 
@@ -395,3 +395,165 @@ def test_no_diff_has_a_secret(layout, mode):
         assert "$7$" not in shown
     assert "$7$" not in str(list(tree.differences(layout, tree.Live(), GUARDED)))
     assert len(list(tree.differences(layout, tree.look(layout), changed))) == 1
+
+
+DEBIANS = "user www-data;\nevents {\n\tworker_connections 768;\n\t# multi_accept on;\n}\nhttp { }\n"
+SIZED = tree.Wanted(FILES, connections=4096)
+
+
+@pytest.mark.parametrize(
+    "text", [DEBIANS, "events { worker_connections 768; }\n", "# worker_connections 1;\n" + DEBIANS]
+)
+def test_the_number_of_connections_is_all_that_changes_in_nginx_conf(layout, text):
+    layout.main.write_text(text)
+    layout.main.chmod(0o640)
+    assert tree.look(layout).differs(SIZED)
+    commit(layout, SIZED)
+    assert layout.main.read_text() == text.replace("768", "4096")
+    assert layout.main.stat().st_mode & 0o777 == 0o640
+    assert not tree.look(layout).differs(SIZED)
+    assert not tree.look(layout).differs(WANTED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http { }\n", DEBIANS + "mail { worker_connections 9; }\n", "# worker_connections 768;\n", "\xe4\n"],
+    ids=["none", "two", "comment", "not UTF-8"],
+)
+def test_nginx_conf_without_one_line_for_the_number_stays(layout, text):
+    layout.main.write_text(text, encoding="latin-1")
+    commit(layout, SIZED)
+    assert layout.main.read_text(encoding="latin-1") == text
+    assert not tree.look(layout).differs(SIZED)
+
+
+def test_nginx_conf_that_is_a_link_stays(layout, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(DEBIANS)
+    layout.main.unlink()
+    layout.main.symlink_to(elsewhere)
+    commit(layout, SIZED)
+    assert layout.main.is_symlink()
+    assert elsewhere.read_text() == DEBIANS
+
+
+def test_the_number_of_connections_is_staged_and_shown(layout, tmp_path):
+    layout.main.write_text(DEBIANS)
+    live = tree.look(layout)
+    staged = tree.stage(layout, live, SIZED, tmp_path / "scratch")
+    assert "worker_connections 4096;" in (staged / "nginx.conf").read_text()
+    assert layout.main.read_text() == DEBIANS
+    (shown,) = [
+        diff for diff in tree.differences(layout, live, SIZED) if diff["after_header"] == str(layout.main)
+    ]
+    assert shown["before"] == DEBIANS
+
+
+PURGING = tree.Wanted(FILES, purge=True)
+PURGED = ("conf.d/mine.conf", "sites-enabled/link", "sites-enabled/own")
+
+
+@pytest.fixture
+def strangers(layout):
+    """What others have put beside ours: a site and a setting, a link, and what nginx does not read."""
+    (layout.nginx / "conf.d/mine.conf").write_bytes(b"log_format \xff 'x';\n")
+    (layout.nginx / "conf.d/mine.conf").chmod(0o600)
+    (layout.nginx / "conf.d/notes.txt").write_text("mine")
+    (layout.nginx / "sites-enabled/link").symlink_to("../sites-available/link")
+    (layout.nginx / "sites-enabled/.hidden").write_text("mine")
+    (layout.nginx / "modules-enabled").mkdir()
+    (layout.nginx / "modules-enabled/50-x.conf").write_text("load_module x;\n")
+    return {path: snapshot(layout)[str(layout.nginx / path)] for path in PURGED}
+
+
+def left(layout):
+    return {str(path.relative_to(layout.nginx)) for path in layout.nginx.rglob("*") if not path.is_dir()}
+
+
+@pytest.mark.usefixtures("strangers")
+def test_strangers_stay_unless_the_user_says_otherwise(layout):
+    commit(layout)
+    assert set(PURGED) <= left(layout)
+    assert not tree.look(layout).differs(WANTED)
+
+
+def test_strangers_are_moved_away_and_nothing_of_them_is_lost(layout, strangers):
+    before = left(layout)
+    commit(layout, PURGING)
+    assert before - left(layout) == {*PURGED, "sites-enabled/default"}
+    assert {path: snapshot(layout)[str(layout.purged / path)] for path in PURGED} == strangers
+    assert not tree.look(layout).differs(PURGING)
+
+
+@pytest.mark.usefixtures("strangers")
+def test_strangers_are_staged_away_and_shown(layout, tmp_path):
+    live = tree.look(layout)
+    staged = tree.stage(layout, live, PURGING, tmp_path / "scratch")
+    assert [path for path in PURGED if os.path.lexists(staged / path)] == []
+    assert (staged / "modules-enabled/50-x.conf").exists()
+    assert set(PURGED) <= left(layout)
+    shown = {diff["before_header"]: diff for diff in tree.differences(layout, live, PURGING)}
+    assert shown[str(layout.nginx / "sites-enabled/link")]["before"] == "-> ../sites-available/link\n"
+    assert shown[str(layout.nginx / "sites-enabled/own")]["before"] == "server { }\n"
+    mine = shown[str(layout.nginx / "conf.d/mine.conf")]
+    assert (mine["before"], mine["after"]) == ("(not everyone may read it)\n", "")
+
+
+def test_edited_default_site_is_purged_as_any_other(layout):
+    (layout.nginx / "sites-available/default").write_text("server { }\n")
+    commit(layout, PURGING)
+    assert os.readlink(layout.purged / "sites-enabled/default") == tree.PACKAGED_SITE
+
+
+@pytest.mark.usefixtures("strangers")
+def test_a_stranger_that_came_back_does_not_replace_the_one_from_before(layout):
+    path = layout.nginx / "sites-enabled/own"
+    for text in ("first", "second", "second"):
+        path.write_text(text)
+        commit(layout, PURGING)
+    kept = {path.name: path.read_text() for path in layout.purged.glob("sites-enabled/own*")}
+    assert kept == {"own": "first", "own.1": "second"}
+
+
+@pytest.mark.parametrize("wanted", [SIZED, PURGING, tree.Wanted(FILES, connections=1, purge=True)])
+@pytest.mark.usefixtures("strangers")
+def test_restore_brings_back_what_others_had(layout, wanted):
+    layout.main.write_text(DEBIANS)
+    before, live = snapshot(layout), tree.look(layout)
+    tree.commit(layout, live, wanted)
+    assert snapshot(layout) != before
+    tree.restore(layout, live)
+    assert snapshot(layout) == before
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_a_purge_that_broke_off_is_gone_on_with_and_can_be_undone(layout, strangers, monkeypatch, call):
+    layout.main.write_text(DEBIANS)
+    wanted = tree.Wanted(FILES, connections=4096, purge=True)
+    before, live = snapshot(layout), tree.look(layout)
+    calls = []
+
+    def breaking(*given, original=os.replace):
+        calls.append(given)
+        if len(calls) == call:
+            raise OSError("no space left on device")
+        return original(*given)
+
+    with monkeypatch.context() as patch, contextlib.suppress(OSError):
+        patch.setattr(os, "replace", breaking)
+        tree.commit(layout, live, wanted)
+    assert len(calls) == call
+    broken = tree.look(layout)
+    commit(layout, wanted)
+    assert not tree.look(layout).differs(wanted)
+    assert {path: snapshot(layout)[str(layout.purged / path)] for path in PURGED} == strangers
+    tree.restore(layout, broken)
+    tree.restore(layout, live)
+    assert snapshot(layout) == before
+
+
+def test_what_the_unit_says_of_files_is_known():
+    text = "# x\n[Service]\nRestart=on-failure\nProtectSystem=strict\nReadWritePaths=/run\nLimitNOFILE=9\n"
+    wanted = tree.Wanted({}, drop_in=text)
+    assert wanted.confinement == ["ProtectSystem=strict", "ReadWritePaths=/run", "LimitNOFILE=9"]
+    assert tree.Wanted({}).confinement == []
