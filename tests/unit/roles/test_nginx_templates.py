@@ -21,7 +21,7 @@ SHOP = {
     "static": {"/static/": "/srv/shop/current/shop/static"},
 }
 FILES = {"certificate": "/etc/ssl/shop.pem", "key": "/etc/ssl/shop.key", "on_host": True}
-HASHED = r'location ~ "[.-](?=[0-9]*[a-f])[0-9a-f]{8,}(\.[A-Za-z0-9]+)+$"'
+HASHED = r'location ~ "[.-](?=[0-9]*[a-f])[0-9a-f]{8,}\.[A-Za-z0-9.]{1,30}$"'
 BLOG = {"name": "blog", "upstream": {"servers": ["10.0.0.11:8000", "10.0.0.12:8000"]}}
 LIMITS = {"read_timeout": "60s", "blocked_paths": []}
 # What the role knows of the host when it fills the templates in.
