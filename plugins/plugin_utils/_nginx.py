@@ -177,6 +177,7 @@ def findings(
     return [
         *check_variables(values, SCHEMA.role, VARIABLE_RULES),
         *map(str, _acme.together(values)),
+        *map(str, files(values)),
         *map(str, ports(values) if serves else ()),
         *map(str, reported),
     ]
@@ -192,12 +193,17 @@ def list_findings(nginx_sites: object, values: Mapping[str, object], base: str) 
 def together(values: Mapping[str, object]) -> Iterator[Finding]:
     """Yield what is wrong with variables of the role beside each other. values: those that are set."""
     yield from _acme.together(values)
-    files, connections = values.get("nginx_limit_nofile"), values.get("nginx_worker_connections")
-    if isinstance(files, int) and isinstance(connections, int) and 0 < files < connections:
-        problem = f"{files} files leave no room for {connections} connections; write {2 * connections}"
-        yield Finding("nginx_limit_nofile", problem)
+    yield from files(values)
     if "nginx_listen_tls" in values:
         yield from ports(values)
+
+
+def files(values: Mapping[str, object]) -> Iterator[Finding]:
+    """Yield what connections lack in files. values: of the role's variables."""
+    most, connections = values.get("nginx_limit_nofile"), values.get("nginx_worker_connections")
+    if isinstance(most, int) and isinstance(connections, int) and 0 < most < connections:
+        problem = f"{most} files leave no room for {connections} connections; write {2 * connections}"
+        yield Finding("nginx_limit_nofile", problem)
 
 
 def ports(values: Mapping[str, object]) -> Iterator[Finding]:
