@@ -81,10 +81,12 @@ def test_nginx_may_choose_its_processors():
     assert filters[-2:] == ["SystemCallFilter=~@resources", "SystemCallFilter=sched_setaffinity"]
 
 
-def test_without_the_sandbox_the_unit_is_debians_but_for_restart_and_limit():
+def test_without_the_sandbox_the_unit_is_debians_but_for_restart_caches_and_limit():
     assert directives(drop_in(nginx_sandbox="off")) == [
         "Restart=on-failure",
         "RestartSec=1s",
+        # nginx makes the folder of a cache, but not the one around it.
+        "CacheDirectory=nginx/webstack",
         "LimitNOFILE=16384",
     ]
 

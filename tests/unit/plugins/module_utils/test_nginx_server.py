@@ -42,7 +42,9 @@ def test_process_that_is_gone_is_passed_over(proc):
 def test_start_of_a_process_is_told_from_that_of_the_host(proc, monkeypatch):
     monkeypatch.setattr(_nginx_server.os, "sysconf", {"SC_CLK_TCK": 100}.__getitem__)
     process(proc, MASTER, "nginx: master process", parent=1, started="7050")
-    (proc / "stat").write_text("cpu 1\nbtime 1000\n")
+    # The host has been up for 500 s at 1500 s since the epoch.
+    monkeypatch.setattr(_nginx_server.time, "time", lambda: 1500.0)
+    monkeypatch.setattr(_nginx_server.time, "clock_gettime", {_nginx_server.time.CLOCK_BOOTTIME: 500.0}.get)
     assert _nginx_server.started(MASTER, proc) == 1070.5
     assert _nginx_server.started(0, proc) == 0
 
