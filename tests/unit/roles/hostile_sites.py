@@ -27,6 +27,25 @@ APP: Mapping[str, Any] = {
     "source": {"git": "https://example.com/shop.git", "ref": "main"},
     "nginx": {"domains": ["shop.example.com"]},
 }
+# What stands beside a key, for it to be taken, and what does not.
+BESIDE: Mapping[Path, Mapping[str, Any]] = {
+    ("basic_auth", "realm"): {"basic_auth": {"users": {"alice": "secret"}}},
+    ("static_fallback",): {"static": {"/static/": "/srv/shop/current/static"}},
+}
+INSTEAD: Mapping[Path, str] = {("root",): "upstream"}
+# Where a text can be in the values of a key that takes no text by itself.
+FORMS: Mapping[Path, Callable[[str], list[Any]]] = {
+    ("basic_auth", "users"): lambda text: [{"alice": f"secret{text}"}, {text: "secret"}],
+    ("blocked_agents",): lambda text: [[f"Bot{text}"]],
+    ("error_pages",): lambda text: [{"404": text}, {"404": f"/srv/{text}"}, {text: "/srv/404.html"}],
+    ("maintenance",): lambda text: [
+        {"page": text},
+        {"page": f"/srv/{text}"},
+        {"health": text},
+        {"allow": [text]},
+        {text: True},
+    ],
+}
 # Raw directives are no value; they have a test of their own.
 RAW = ("extra",)
 # Values of all kinds that keys may take: a hostile part within one comes closest to being taken.
@@ -117,6 +136,8 @@ class Place:
         place = entry
         for name in self.part:
             place = place[name]
+        place.pop(INSTEAD.get(path), None)
+        place.update(copy.deepcopy(dict(BESIDE.get(path, {}))))
         options = self.options
         for name in path[:-1]:
             inner: Any = place.setdefault(name, [{}] if options[name].type == "list" else {})
@@ -147,8 +168,10 @@ SITES = Place(documented("nginx")["nginx_sites"].options, SITE, (), _judge_sites
 APPS = Place(documented("python_app")["python_apps"].options["nginx"].options, APP, ("nginx",), _judge_apps)
 
 
-def shapes(option: Option, text: str) -> list[Any]:
+def shapes(path: Path, option: Option, text: str) -> list[Any]:
     """Return the values of a key's type that have a text in each place for one."""
+    if path in FORMS:
+        return FORMS[path](text)
     mappings = [{text: "a"}, {"/static/": text}, {"a": text}]
     values: list[Any] = {
         "str": [text],
@@ -162,7 +185,7 @@ def shapes(option: Option, text: str) -> list[Any]:
 def accepted(path: Path, texts: Iterable[str]) -> list[Any]:
     """Return the values with these texts that a site takes at a path."""
     option = SITES.option(path)
-    values = [value for text in texts for value in shapes(option, text)]
+    values = [value for text in texts for value in shapes(path, option, text)]
     return [value for value in values if SITES.judged([SITES.entry(path, value)])[0] == []]
 
 
@@ -178,7 +201,10 @@ def manifests(count: int, seed: int) -> Iterator[list[dict[str, Any]]]:
         for number in range(chance.randint(1, 3)):
             site = copy.deepcopy({**SITE, "name": f"site{number}", "domains": [f"site{number}.example.com"]})
             for path in chance.sample(paths, chance.randint(0, len(paths))):
-                _merge(site, SITES.entry(path, chance.choice(known[path])), path)
+                more = copy.deepcopy(site)
+                _merge(more, SITES.entry(path, chance.choice(known[path])), path)
+                # Some keys need what others do not go with.
+                site = site if SITES.judged([more])[0] else more
             sites.append(site)
         if SITES.judged(sites)[0] == []:
             count -= 1
@@ -188,6 +214,9 @@ def manifests(count: int, seed: int) -> Iterator[list[dict[str, Any]]]:
 def _merge(site: dict[str, Any], other: dict[str, Any], path: Path) -> None:
     """Take the value at a path over from another site."""
     first, *rest = path
+    site.pop(INSTEAD.get(path), None)
+    for name in BESIDE.get(path, {}):
+        site.setdefault(name, other[name])
     if rest and isinstance(site.get(first), dict):
         _merge(site[first], other[first], tuple(rest))
     else:
