@@ -36,9 +36,8 @@ RATE = re.compile(r"([1-9][0-9]{0,4})r/[sm]")
 BLOCKED_PATH = re.compile(r"/[A-Za-z0-9._~@+,=:/-]+")
 AGENT = re.compile(r"[ -#%-~]{1,100}")  # printable, but no dollar sign
 EVERY_BROWSER = "mozilla/5.0 ("
-# What a short beginning does not take with it. The second is where nginx leads requests to by itself, from
-# outside nobody gets there; what is blocked is looked at for those requests once more.
-SPARED = ("/.well-known/", "/.webstack")
+# What a short beginning does not take with it.
+SPARED = ("/.well-known/",)
 HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 HEADER_BUFFERS = re.compile(r"[1-9][0-9]? [1-9][0-9]{0,2}k")
 # nginx takes a higher limit of connections for a mistake.

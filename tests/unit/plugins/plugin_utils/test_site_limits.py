@@ -214,8 +214,6 @@ def test_the_users_are_in_a_file_of_secrets():
         (["/."], "/.git/config", True),
         (["/."], "/.well-known/security.txt", False),
         (["/."], "/.well-known", True),
-        (["/."], "/.webstack/502", False),
-        (["/."], "/.webstack-previous/static/a.css", False),
         (["/."], "/a/.git", False),
         (["/.well"], "/.well-known/x", False),
         (["/.well"], "/.welly", True),
