@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypedDict
 
 from ansible_collections.webstack.python.plugins.plugin_utils import (
@@ -76,7 +77,14 @@ def site_rules(prefix: str = "") -> dict[str, Rule]:
 def site_comparisons(prefix: str = "") -> list[Between]:
     """Return what sites are held against each other by, and several keys of one."""
     comparisons = [comparison for part in FEATURES.values() for comparison in part.between(prefix)]
-    return [*comparisons, _site_place.same_settings(prefix, [key for key in SERVER_KEYS if key != "domains"])]
+    meanings = {key: _meaning(prefix, key) for key in SERVER_KEYS if key != "domains"}
+    return [*comparisons, _site_place.same_settings(prefix, meanings)]
+
+
+def _meaning(prefix: str, key: str) -> Callable[[Entry], object]:
+    if key in _site_pages.KEYS:
+        return functools.partial(_site_pages.meaning, prefix, key)
+    return lambda entry: entry.get(prefix + key)
 
 
 SCHEMA = Schema(
@@ -281,9 +289,7 @@ def _site(
     }
     site.update(_site_static.derive(name, nginx.get("static", {})))
     site.update({key: nginx[key] for key in SITE_KEYS if key in nginx})
-    health = plain(app.get("health", {})).get("path", "") if nginx.get("maintenance") else ""
-    if health:
-        health = _site_place.location(nginx.get("path", "/"), health)
+    health = plain(app.get("health", {})).get("path", "")
     site.update(_site_pages.of_app(nginx, health, f"/srv/{name}/current"))
     return site
 
@@ -327,7 +333,12 @@ def _servers(nginx_sites: object) -> list[list[dict[str, Any]]]:
     """Return the present entries by server block, each with all that is said of the block."""
     found = [Entry("", entry) for entry in plain(entries(nginx_sites, "nginx_sites"))]
     return [
-        [{**entry.data, **_site_place.shared(group, "", SERVER_KEYS)} for entry in group]
+        [
+            _site_pages.with_own_health(
+                {**entry.data, **_site_place.shared(group, "", SERVER_KEYS)}, entry.data
+            )
+            for entry in group
+        ]
         for group in _site_place.servers(found, "")
     ]
 

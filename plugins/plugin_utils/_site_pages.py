@@ -152,7 +152,7 @@ def files_of(section: Mapping[str, Any]) -> Iterator[str]:
 def of_app(section: Mapping[str, Any], health: str, root: str) -> dict[str, Any]:
     """Return an app's keys as those of a site.
 
-    section: the app's `nginx`. health: its health path, empty for none. root: its code on the proxy.
+    section: the app's `nginx`. health: its health path there, empty for none. root: its code on the proxy.
     """
     site: dict[str, Any] = {}
     if "error_pages" in section:
@@ -160,18 +160,48 @@ def of_app(section: Mapping[str, Any], health: str, root: str) -> dict[str, Any]
             status: f"{root}/{file}" for status, file in (section["error_pages"] or {}).items()
         }
     if section.get("maintenance"):
-        site["maintenance"] = _maintenance_of_app(section["maintenance"], health, root)
+        path = section.get("path", "/").rstrip("/")
+        site["maintenance"] = _maintenance_of_app(section["maintenance"], health, path, root)
     return site
 
 
-def _maintenance_of_app(value: object, health: str, root: str) -> dict[str, Any]:
+def _maintenance_of_app(value: object, health: str, path: str, root: str) -> dict[str, Any]:
     given = value if isinstance(value, Mapping) else {}
     location = _health_location(health)
     return {
         "allow": given.get("allow", []),
         **({"page": f"{root}/{given['page']}"} if "page" in given else {}),
-        **({"health": location} if location else {}),
+        **({"health": path + location} if location else {}),
     }
+
+
+def meaning(prefix: str, key: str, entry: Entry) -> object:
+    """Return what a site means for all sites of its server block by its value of a key.
+
+    The file of an app is one of its own release, whatever others call theirs. A health path is the site's
+    own.
+    """
+    section = {key: entry.get(prefix + key)}
+    value = _without_health(section[key]) if key == "maintenance" else section[key]
+    return value, entry.name if prefix and any(files_of(section)) else ""
+
+
+def _without_health(maintenance: object) -> object:
+    if not isinstance(maintenance, Mapping):
+        return maintenance
+    return {key: value for key, value in maintenance.items() if key != "health"} or True
+
+
+def with_own_health(site: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a site of a server block whose maintenance leaves the site's own health path alone.
+
+    site: with what is said of the block. own: what the site says itself.
+    """
+    common, given = _without_health(site.get("maintenance")), own.get("maintenance")
+    if isinstance(given, Mapping) and "health" in given:
+        kept = common if isinstance(common, Mapping) else {}
+        return {**site, "maintenance": {**kept, "health": given["health"]}}
+    return {**site, "maintenance": common}
 
 
 def resolve(entry: Mapping[str, Any], _defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _rules
@@ -198,16 +198,18 @@ def redirects_lead_somewhere(prefix: str) -> Between:
     return comparison
 
 
-def same_settings(prefix: str, keys: Iterable[str]) -> Between:
-    """Make the comparison that sites of one server block do not contradict each other. keys: of a block."""
-    keys = list(keys)
+def same_settings(prefix: str, meanings: Mapping[str, Callable[[Entry], object]]) -> Between:
+    """Make the comparison that sites of one server block do not contradict each other.
+
+    meanings: the keys of a block, with what a site means by its value.
+    """
 
     def comparison(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
         for group in servers(entries, prefix):
-            for key in keys:
+            for key, meaning in meanings.items():
                 said = [entry for entry in group if entry.get(prefix + key) is not None]
                 for entry in said[1:]:
-                    if entry.get(prefix + key) != said[0].get(prefix + key):
+                    if meaning(entry) != meaning(said[0]):
                         problem = (
                             f"differs from that of {said[0].name!r}, which has the same domains; "
                             "leave it to one of them"

@@ -202,3 +202,40 @@ def test_pages_of_an_app_are_those_of_its_live_release():
 def test_the_health_path_of_an_app_is_kept_up_unless_it_is_the_front_page(health, expected):
     assert derive(health=health, nginx={"maintenance": True})["maintenance"] == expected
     assert derive(health=health, nginx={"maintenance": False})["maintenance"] is False
+
+
+SHARED = {"upstream": {"servers": ["10.0.0.1:8000"]}, "domains": ["shop.example.com"]}
+FRONT, WIKI = {**SHARED, "name": "shop"}, {**SHARED, "name": "wiki", "path": "/wiki/"}
+
+
+def test_sites_of_one_server_may_each_have_their_health_path():
+    first, second = ({"maintenance": {"health": path}} for path in ("/healthz", "/wiki/healthz"))
+    assert _nginx.findings([{**FRONT, **first}, {**WIKI, **second}]) == []
+    assert _nginx.findings([{**FRONT, "maintenance": True}, {**WIKI, **second}]) == []
+    (found,) = _nginx.findings([{**FRONT, "maintenance": False}, {**WIKI, **second}])
+    assert found.startswith("nginx_sites[1] (wiki): maintenance: differs from that of 'shop'")
+
+
+@pytest.mark.parametrize("keys", [{"error_pages": {404: "404.html"}}, {"maintenance": {"page": "m.html"}}])
+def test_files_of_two_releases_are_not_one_by_their_name(tmp_path, keys):
+    """Each app's is one of its own release, so the role would find two that differ."""
+    nginx = {"domains": ["shop.example.com"], **keys}
+    source = {"path": str(tmp_path)}
+    apps = [
+        {**SHOP, "source": source, "nginx": nginx},
+        {**SHOP, "name": "wiki", "source": source, "nginx": {**nginx, "path": "/wiki/"}},
+    ]
+    (key,) = keys
+    (found,) = _manifest.findings(apps)
+    assert found.startswith(f"python_apps[1] (wiki): nginx.{key}: differs from that of 'shop'")
+    apps[1]["nginx"].pop(key)
+    assert _manifest.findings(apps) == []
+
+
+def test_health_path_of_an_app_is_below_its_path_unless_it_is_the_apps_front_page():
+    def health(path):
+        nginx = {"path": "/wiki/", "maintenance": True}
+        return derive(health={"path": path}, nginx=nginx)["maintenance"].get("health")
+
+    assert health("/healthz?full=1") == "/wiki/healthz"
+    assert health("/") is None
