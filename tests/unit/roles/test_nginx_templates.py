@@ -568,7 +568,10 @@ def test_names_lead_to_the_first_domain_by_https_from_both():
         "www.shop.example.com",
         "shop.example.com",
     ]
-    assert found["server 2 > location /"] == ["return 308 https://shop.example.com:8443$request_uri"]
+    assert found["server 2 > location /"] == [
+        "expires 1h",
+        "return 308 https://shop.example.com:8443$request_uri",
+    ]
     assert "server 2 > location ^~ /.well-known/acme-challenge/" in found
     assert found["server 3 > location /"] == [LEADS]
     assert "ssl_certificate /etc/nginx/webstack/tls/shop/fullchain.pem" in found["server 3"]
@@ -633,7 +636,10 @@ def test_every_block_of_a_site_writes_to_its_logs(keys, line):
 
 def test_a_path_is_logged_as_it_was_asked_for():
     """A page of errors is a request of its own to nginx, and a map keeps its first value."""
-    assert "set $webstack_first_use $webstack_path" in server({**SHOP, "log_query": False})["server"]
+    assert (
+        'set $webstack_first_use "$webstack_method $webstack_path"'
+        in server({**SHOP, "log_query": False})["server"]
+    )
     assert "webstack_first_use" not in site()
 
 
@@ -719,6 +725,8 @@ def test_page_of_an_error_keeps_the_status_also_where_its_file_is_missing():
     assert "error_page 404 /.webstack/404" in found["server"]
     assert found["server > location = /.webstack/404"] == [
         "internal",
+        "auth_basic off",
+        "allow all",
         "set $webstack_page_cache_control no-store",
         "root /srv/shop/current/errors",
         "try_files /404.html =404",
@@ -767,12 +775,15 @@ CLOSED = {
 def test_maintenance_answers_everybody_but_operators():
     found = read(site(**CLOSED))
     assert found["geo $webstack_closed_shop"] == ["default 1", "192.0.2.0/24 0", "2001:db8::/32 0"]
-    for location in ("/", "^~ /static/"):
+    # A location does not have the `if` of the one around it.
+    for location in ("/", "^~ /static/", f"^~ /static/ > {HASHED}"):
         closed = found[f"server > location {location} > if ($webstack_closed_shop)"]
         assert closed == ["error_page 503 /.webstack/maintenance", "return 503"]
     page = found["server > location = /.webstack/maintenance"]
     assert page == [
         "internal",
+        "auth_basic off",
+        "allow all",
         "set $webstack_page_cache_control no-store",
         "set $webstack_retry_after 300",
         "root /p",
@@ -884,3 +895,58 @@ def test_compressed_files_are_served_as_the_host_can(can):
     lines = read(render("include/static.conf.j2", __nginx_can=can))[""]
     assert "gzip_static on" in lines
     assert ("brotli_static on" in lines) is can["brotli_static"]
+
+
+def test_what_nginx_leads_to_by_itself_is_nowhere_from_outside():
+    assert read(render("include/pages.conf.j2"))["location ^~ /.webstack"] == ["return 404"]
+
+
+def test_a_page_is_no_request_to_be_limited_once_more():
+    """A server's `if` holds for internal redirects as well: the page of 405 would be answered by 405."""
+    found = site(methods=["GET"], blocked_agents=["sqlmap"])
+    assert read(found)[r'server > if ($uri ~ "^/\.webstack")'] == ["break"]
+    assert found.index("break;") < found.index("return 405;") < found.index("return 403;")
+    # What headers are made of is set before any answer.
+    lines = read(render("include/server.conf.j2"))[""]
+    assert {'set $webstack_page_cache_control ""', 'set $webstack_retry_after ""'} <= set(lines)
+
+
+def test_static_files_with_a_release_before_keep_the_pages_of_the_site():
+    """An error_page of a location takes those of its server away."""
+    pages = {"error_pages": {403: "/p/403.html", 404: "/p/404.html"}}
+    found = read(site(static_fallback={"/static/": "/srv/shop/previous/shop/static/"}, **pages))
+    assert [line for line in found["server > location ^~ /static/"] if "error_page " in line] == [
+        "error_page 404 = /.webstack-previous$uri",
+        "error_page 403 /.webstack/403",
+    ]
+
+
+def test_the_health_path_of_each_site_of_a_server_leads_to_its_own_app():
+    closed = {"maintenance": {"health": "/healthz"}}
+    found = server({**SHOP, **closed}, {**WIKI, "maintenance": {"health": "/wiki/healthz"}})
+    assert found["server > location = /healthz"][-1] == "proxy_pass http://webstack_shop"
+    assert found["server > location = /wiki/healthz"][-1] == "proxy_pass http://webstack_wiki"
+    found = server(SHOP, {**WIKI, "maintenance": {"health": "/wiki/healthz"}})
+    assert found["server > location = /wiki/healthz"][-1] == "proxy_pass http://webstack_wiki"
+    assert found["server > location / > if ($webstack_closed_shop)"]
+    # Files alone have no health.
+    alone = {"name": "docs", "root": "/srv/docs", "domains": ["docs.example.com"], **closed}
+    assert "server > location = /healthz" not in server(alone)
+
+
+def test_behind_a_proxy_that_ends_tls_the_clients_scheme_counts():
+    found = server({**REDIRECTED, **CACHED}, **PROXIES)
+    assert found["server > location /"] == [LEADS.replace("$scheme", "$webstack_scheme")]
+    key = "proxy_cache_key $webstack_scheme://$host$webstack_port$request_uri"
+    assert key in found["server 2 > location /"]
+    assert '"scheme":"$webstack_scheme"' in http(SHOP, **PROXIES)
+
+
+def test_a_method_is_logged_as_it_was_asked_with():
+    """A page in the place of an answer to a POST is got by GET."""
+    formats = http()
+    assert "$request_method" in formats
+    assert '"method":"$webstack_method"' in formats
+    assert '"$webstack_method $webstack_path $server_protocol"' in formats
+    used = 'set $webstack_first_use "$webstack_method $webstack_path"'
+    assert used in server({**SHOP, "access_log": "json"})["server"]
