@@ -18,11 +18,12 @@ Problems = Iterator[str]
 HASH = re.compile(r"\$(5|6|7|y|gy|2[aby]|apr1)\$[./A-Za-z0-9$=,]{20,}")
 LOOKS_HASHED = re.compile(r"\$[a-z0-9]{1,5}\$")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-REALM = re.compile(r"[ !#%-\[\]-~]+")  # neither quotes nor backslashes, which would end nginx's header
+# Neither quotes nor backslashes, which would end nginx's header, nor what begins as a regular expression.
+REALM = re.compile(r"(?!~)[ !#%-\[\]-~]+")
 REALM_DEFAULT = "Restricted"
 
 USE_USERS = "write each as NAME: password"
-USE_REALM = "write a short text without quotes, backslashes and dollar signs"
+USE_REALM = "write a short text without quotes, backslashes and dollar signs, and no ~ at its start"
 
 # scrypt as crypt(3) has it ($7$): 1 MiB and 2 to 3 ms, as nginx checks the password of every request.
 CRYPT_DIGITS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

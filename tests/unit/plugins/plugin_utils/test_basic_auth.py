@@ -83,7 +83,7 @@ def test_wrong_users_are_refused_and_no_message_has_a_password(users, problem):
     assert "4711" not in problem
 
 
-@pytest.mark.parametrize("value", ["off", "", 'a"b', "a\\b", "$host", "a\nb", "Zürich"])
+@pytest.mark.parametrize("value", ["off", "~a", "", 'a"b', "a\\b", "$host", "a\nb", "Zürich"])
 def test_a_realm_that_nginx_or_a_browser_reads_otherwise_is_refused(value):
     assert list(_basic_auth.realm(value)) == [f"{value!r} cannot be a realm; {_basic_auth.USE_REALM}"]
 

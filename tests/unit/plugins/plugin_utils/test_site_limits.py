@@ -102,7 +102,7 @@ def test_what_is_right_is_taken():
         (
             {"basic_auth": {"users": {"alice": "x"}, "realm": "off"}},
             "basic_auth.realm: 'off' cannot be a realm",
-            "write a short text without quotes, backslashes and dollar signs",
+            "write a short text without quotes, backslashes and dollar signs, and no ~ at its start",
         ),
         (
             {"blocked_agents": ["Zürich"]},
