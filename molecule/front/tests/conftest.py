@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ def app(environ, start_response):
     body = plain(environ, start)
     return [b"x" * int(asked["size"][0])] if "size" in asked else body
 '''
+
+
+NAMES = ("alpha.test", "www.alpha.test")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -97,14 +100,17 @@ class Front:
     folder: Path
 
     def deploy(
-        self, variables: Mapping[str, Any] | None = None, text: str = "one", **keys: Any
+        self, variables: Mapping[str, Any] | None = None, options: Sequence[str] = (), **keys: Any
     ) -> harness.Run:
-        """Run site.yml with the app's section `nginx` having these keys, and these variables of the host."""
-        return self.host.deploy([self.entry(text, **keys)], **(variables or {}))
+        """Run site.yml with the app's section `nginx` having these keys.
 
-    def entry(self, text: str = "one", **keys: Any) -> dict[str, Any]:
+        variables: of the host. options: of ansible-playbook.
+        """
+        return self.host.deploy([self.entry(**keys)], *options, **(variables or {}))
+
+    def entry(self, **keys: Any) -> dict[str, Any]:
         """Return the manifest's entry."""
-        app = harness.entry("alpha", harness.write_app(self.folder / "alpha", text, coda=AS_ASKED))
+        app = harness.entry("alpha", harness.write_app(self.folder / "alpha", coda=AS_ASKED))
         app["nginx"].update(keys)
         return app
 
@@ -117,9 +123,12 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def client(host: harness.Host, tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """Who asks the proxy."""
+    """Who asks the proxy, and knows its names."""
     (name,) = names("-client")
-    return Client(harness.Host(name, tmp_path_factory.mktemp("client")), host)
+    client = Client(harness.Host(name, tmp_path_factory.mktemp("client")), host)
+    client.sh("sed '/alpha.test/d' /etc/hosts > /root/hosts && cat /root/hosts > /etc/hosts")
+    client.sh(f"echo '{client.of_proxy()} {' '.join(NAMES)}' >> /etc/hosts")
+    return client
 
 
 @pytest.fixture(scope="session")
