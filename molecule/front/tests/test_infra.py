@@ -62,12 +62,12 @@ def test_a_sandboxed_nginx_reloads_and_rotates_its_logs(front, client):
     workers = host.sh(f"pgrep -P {MASTER}")
     host.sh("systemctl reload nginx && sleep 1")
     assert host.sh(f"pgrep -P {MASTER}") != workers
-    host.sh("mv /var/log/nginx/access.log /var/log/nginx/access.log.1")
+    host.sh("mv /var/log/nginx/alpha.access.log /var/log/nginx/alpha.access.log.1")
     # As logrotate does.
     host.sh("invoke-rc.d nginx rotate")
-    host.sh("timeout 5 sh -c 'until [ -e /var/log/nginx/access.log ]; do sleep 0.1; done'")
+    host.sh("timeout 5 sh -c 'until [ -e /var/log/nginx/alpha.access.log ]; do sleep 0.1; done'")
     client.get("/")
-    assert host.sh("cat /var/log/nginx/access.log") != ""
+    assert host.sh("cat /var/log/nginx/alpha.access.log") != ""
 
 
 def test_a_path_out_of_the_sandbox_is_refused_before_a_restart_would_fail(front, client):
