@@ -59,7 +59,11 @@ KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((list,), "a list"),
     ((dict,), "a mapping"),
 )
-UNDEFINED = re.compile(r"'[^']+' is undefined|(object of type )?'[^']+' has no attribute '[^']+'")
+# What a message may tell of a secret: that a variable is not there, or that a file cannot be had.
+TOLD = re.compile(
+    r"'[^']+' is undefined|(object of type )?'[^']+' has no attribute '[^']+'"
+    r"|Unable to access the file '[^']+': (File not found|Attempting to decrypt but no vault secrets found)"
+)
 WRONG = object()  # in the place of a value that is not part of what is right
 
 
@@ -182,6 +186,9 @@ class Checker:
             judged = {key: right.get(key) for key in value if key in option.options}
         else:
             right = judged = self._items(value, option.elements or "raw", path)
+            if isinstance(value, (dict, list)) and len(right) < len(value):
+                # Of what is said already, a rule could only say that it is missing.
+                return right
         self._judge(judged, path)
         return right
 
@@ -236,11 +243,11 @@ class Checker:
 def unreadable(value: Unreadable, host: str, *, secret: bool) -> str:
     """Word the finding of a template that cannot be filled in.
 
-    Of a secret only a variable that is missing is named: other messages may hold what the
-    template had in its hands.
+    Of a secret only a variable or a file that is missing is named: other messages may hold what
+    the template had in its hands.
     """
-    undefined = UNDEFINED.search(value.cause)
-    cause = undefined.group() if undefined else "its template fails" if secret else value.cause
+    told = TOLD.search(value.cause)
+    cause = told.group() if told else "its template fails" if secret else value.cause
     where = f" on {host}" if host else ""
     return f"has no value{where}: {cause}; define what its template needs"
 

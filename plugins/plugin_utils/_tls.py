@@ -57,6 +57,8 @@ def problems(value: object) -> Problems:
     """A mode, or a certificate with its key; no message holds a text."""
     if isinstance(value, Mapping):
         yield from _mapping_problems(value)
+    elif value is None:
+        yield f"is empty; {USE_TLS}"
     elif value is not False and value not in MODES:
         yield f"{_shown(value)} is not known; {USE_TLS}"
 
@@ -104,7 +106,7 @@ def between(prefix: str, base: str | None, now: datetime.datetime, default: obje
     def judgement(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
         for entry in entries:
             value = entry.get(f"{prefix}tls", default)
-            if not entry.present or list(problems(value or False)):
+            if not entry.present or value is None or list(problems(value)):
                 continue
             tls = read(value)
             domains = [*entry.get(f"{prefix}domains", []), *entry.get(f"{prefix}redirects", [])]
@@ -125,7 +127,7 @@ def _addresses(domains: Sequence[str]) -> Problems:
     """A handshake names a host and no address, so Nginx could not tell for which site it is."""
     for domain in domains:
         if domain.replace(".", "").isdigit():
-            yield f"no handshake is for {domain}; write host names, or no domains for a site of every name"
+            yield f"{domain} is an address, and certificates are for host names; write those, or no domains"
 
 
 def _acme(domains: Sequence[str]) -> Problems:

@@ -145,7 +145,8 @@ class Front:
         """Write a certificate and its key on the proxy; return what the manifest says of them."""
         files = {OWN_CERTIFICATE: pair.pem, OWN_KEY: pair.key}
         for path, text in files.items():
-            self.host.sh(f"umask 077; cat > {path} <<'END'\n{text}END")
+            # A file that is there already would keep its mode.
+            self.host.sh(f"umask 077; rm -f {path}; cat > {path} <<'END'\n{text}END")
         return {"certificate": OWN_CERTIFICATE, "key": OWN_KEY, "on_host": True}
 
 

@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 from ansible_collections.webstack.python.plugins.plugin_utils import _acme, _nginx, _tls
+from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import Entry
 
 NOW = datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC)
@@ -64,6 +65,18 @@ def test_an_authority_is_asked_for_names_that_it_can_look_at():
     assert judge("acme", ["a.org", "*.a.org"]) == [
         "tls: acme proves a name over HTTP, which *.a.org cannot be; write each name, or use files",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({}, "certificate is missing; name a file on the controller, or give its text"),
+        (None, "is empty; write off, self_signed, acme, or {certificate: …, key: …}"),
+    ],
+)
+def test_an_empty_value_is_named(value, problem):
+    assert next(iter(_tls.problems(value))) == problem
+    assert judge(value) == []
 
 
 def test_the_default_of_the_proxy_counts_where_an_entry_says_nothing():
@@ -253,5 +266,22 @@ def test_a_port_is_for_one_kind_of_requests(variables, port):
 @pytest.mark.parametrize("mode", ["self_signed", "acme"])
 def test_no_handshake_is_for_an_address(mode):
     (first, *_) = _nginx.findings([{**SHOP, "domains": ["192.0.2.1"], "tls": mode}])
-    assert first.startswith("nginx_sites[0] (shop): tls: no handshake is for 192.0.2.1; write host names")
+    assert first.startswith("nginx_sites[0] (shop): tls: 192.0.2.1 is an address, and certificates")
     assert _nginx.findings([{**SHOP, "domains": ["192.0.2.1"], "tls": "off"}]) == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (
+            "Unable to access the file '/a.key': File not found. Use -vvvvv to see paths.",
+            "Unable to access the file",
+        ),
+        ("no such filter, given the key 'secret'", "its template fails"),
+    ],
+)
+def test_what_cannot_be_read_is_told_once_and_without_the_key(cause, told):
+    tls = {"certificate": PEM, "key": Unreadable(cause)}
+    (finding,) = _nginx.findings([{**SHOP, "tls": tls}])
+    assert finding.startswith(f"nginx_sites[0] (shop): tls.key: has no value: {told}")
+    assert "secret" not in finding
