@@ -20,6 +20,8 @@ PATH = "/usr/bin:/usr/sbin"
 ISSUER = re.compile(r"^ +Issuer: (.*)$", re.MULTILINE)
 SUBJECT = re.compile(r"^ +Subject: (.*)$", re.MULTILINE)
 BEGINS = re.compile(r"^notBefore=(.*)$", re.MULTILINE)
+# OpenSSL's words for the key of another certificate: of the same kind of key, or of another kind.
+OF_ANOTHER = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
 USE_PEM = "write it in PEM, with the server's own certificate first"
 
 
@@ -93,7 +95,7 @@ class Files:
         except Encrypted:
             return "key", f"{self.key} is encrypted; decrypt it with openssl pkey, as nginx starts by itself"
         except ssl.SSLError as error:
-            if error.reason == "KEY_VALUES_MISMATCH":
+            if error.reason in OF_ANOTHER:
                 return "key", f"{self.key} belongs to another certificate; name the key of this one"
             return "certificate", f"OpenSSL cannot load it with its key: {error.reason or error}; {USE_PEM}"
         return None

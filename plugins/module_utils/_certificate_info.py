@@ -56,6 +56,7 @@ def shown(root: Path = Path("/"), since: float = 0) -> list[Shown]:
     since: when nginx read them, in seconds since the epoch; 0 where it does not run.
     """
     store = Store(root)
+    renewals = _renewals() if store.sites() else ""
     result = []
     for site, files, text in _sites(root):
         path = root / files["certificate"].lstrip("/")
@@ -63,7 +64,7 @@ def shown(root: Path = Path("/"), since: float = 0) -> list[Shown]:
         served = [name for name in _server_names(text) if not covers(certificate.names, name)]
         trouble = certificate.trouble or _unread(path, since)
         if certificate.kind == "acme":
-            trouble = trouble or _renewals()
+            trouble = trouble or renewals
         result.append(
             replace(certificate, trouble=trouble, lacking=tuple(served if certificate.ends else ()))
         )

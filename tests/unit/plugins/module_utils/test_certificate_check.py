@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _certificate_check
 from ansible_collections.webstack.python.plugins.module_utils._certificate_check import Files
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 DOMAINS = ["shop.example.com", "www.shop.example.com"]
@@ -41,9 +42,10 @@ def test_a_key_that_others_can_read_is_refused(tmp_path):
     )
 
 
-def test_the_key_of_another_certificate_is_refused(tmp_path):
+@pytest.mark.parametrize("other", [None, rsa.generate_private_key(65537, 2048)], ids=["like it", "RSA"])
+def test_the_key_of_another_certificate_is_refused(tmp_path, other):
     files = make(tmp_path, "shop")
-    make(tmp_path, "other").key.rename(files.key)
+    make(tmp_path, "other", key=other).key.rename(files.key)
     assert files.findings() == [
         f"{LABEL}.key: {files.key} belongs to another certificate; name the key of this one"
     ]

@@ -33,6 +33,8 @@ def issue(store, site):
     made = store.make(Request(site, ["shop.example.com"]))
     folder = store.issued(site)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    store.renewal(site).parent.mkdir(exist_ok=True)
+    store.renewal(site).write_text(f"webroot_path = {store.webroot},\n")
     return made.rename(folder)
 
 
