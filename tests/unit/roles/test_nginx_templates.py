@@ -132,8 +132,8 @@ def test_site_answers_its_domains_on_every_address():
         "server_name shop.example.com www.shop.example.com",
         "include /etc/nginx/webstack/include/server.conf",
         "include /etc/nginx/webstack/headers/shop.conf",
-        "access_log /var/log/nginx/shop.access.log combined",
         "error_log /var/log/nginx/shop.error.log",
+        "access_log /var/log/nginx/shop.access.log combined buffer=64k flush=1s",
         "proxy_read_timeout 60s",
         "proxy_send_timeout 60s",
         "include /etc/nginx/webstack/include/pages.conf",
@@ -621,8 +621,8 @@ def test_an_app_that_binds_browsers_to_https_itself_is_left_to_it():
 @pytest.mark.parametrize(
     ("keys", "line"),
     [
-        ({}, "access_log /var/log/nginx/shop.access.log combined"),
-        ({"access_log": "json"}, "access_log /var/log/nginx/shop.access.log webstack_json"),
+        ({}, "access_log /var/log/nginx/shop.access.log combined buffer=64k flush=1s"),
+        ({"access_log": "json"}, "access_log /var/log/nginx/shop.access.log webstack_json buffer=64k flush=1s"),
         ({"access_log": "off"}, "access_log off"),
     ],
 )
@@ -817,9 +817,12 @@ def test_static_files_of_the_release_before_are_found_where_the_live_one_has_non
     include = "include /etc/nginx/webstack/include"
     goes_on = ["recursive_error_pages on", "log_not_found off"]
     ends = ["try_files $uri =404"]
+    # The internal ones look each time: what is not at one link any more is at the other one.
     assert found["server > location ^~ /static/"] == [
         "alias /srv/shop/current/shop/static/",
         f"{include}/static.conf",
+        "open_file_cache max=500 inactive=20s",
+        "open_file_cache_valid 1s",
         "error_page 404 = /.webstack-previous$uri",
         *goes_on,
     ]
