@@ -10,28 +10,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools import console
-from tools.bench import cells, host, load, samples
+from tools.bench import host, load, samples
 from tools.bench.load import Target
+from tools.checkout import ROOT
 
 ROUNDS = 5
 SECONDS = 5  # of load, for each way in each round
 SETTLE = 1  # seconds between two loads
 STATIC = "/static/file.bin"
 STATIC_BYTES = 16 * 1024
+WAIT = "/sleep/0.01"
 CACHED_DOMAIN = "cached.test"
-TUTORIAL_PORT = 8082
-BARE_PORT = 8083
+PLAIN_DOMAIN = "plain.test"
+# The tutorial's blocks by the apps that they serve, and the bare Nginx.
+PORTS = {"hello": 8082, "plain": 8083}
+BARE_PORT = 8084
 # Ours and theirs, by what both serve.
 WAYS = {
     "front": Target("GET"),
     "cache": Target("GET", domain=CACHED_DOMAIN),
-    "tutorial": Target("GET", port=TUTORIAL_PORT),
+    "tutorial": Target("GET", port=PORTS["hello"]),
+    "plain": Target("GET", domain=PLAIN_DOMAIN),
+    "plain_tutorial": Target("GET", port=PORTS["plain"]),
+    "waits": Target("GET", WAIT, domain=PLAIN_DOMAIN),
+    "waits_tutorial": Target("GET", WAIT, port=PORTS["plain"]),
     "static": Target("GET", STATIC),
     "bare": Target("GET", STATIC, port=BARE_PORT),
 }
 PAIRS = {
-    "the app, beside a tutorial's block with 3 sync workers": ("front", "tutorial"),
+    "the sample app's page, beside a tutorial's block with 3 sync workers": ("front", "tutorial"),
     "the same with answers kept for 1 s": ("cache", "tutorial"),
+    "an app that does nothing, beside the tutorial's": ("plain", "plain_tutorial"),
+    "an app that waits 10 ms for each answer, beside the tutorial's": ("waits", "waits_tutorial"),
     f"a file of {STATIC_BYTES // 1024} KiB, beside a bare Nginx with sendfile": ("static", "bare"),
 }
 
@@ -59,15 +69,22 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
 
 
 def entries() -> list[dict[str, Any]]:
-    """Return the manifest: the app as it comes without settings of its own, and once more with the cache."""
-    app: dict[str, Any] = {
-        "name": "bench",
-        "app": "web:wsgi",
-        "source": {"path": str(cells.source(cells.State()))},
+    """Return the manifest: the apps as they come, without settings of their own but for the cache."""
+    hello = {
+        "name": "hello",
+        "app": "hello:create_app()",
+        "source": {"path": str(host.SOURCES / "hello")},
         "health": {"path": "/healthz"},
-        "nginx": {"domains": [load.DOMAIN], "static": {"/static/": "static"}},
+        "nginx": {"domains": [load.DOMAIN], "static": {"/static/": "hello/static"}},
     }
-    return [app, {**app, "name": "cached", "nginx": {"domains": [CACHED_DOMAIN], "cache": "1s"}}]
+    plain = {
+        "name": "plain",
+        "app": "web:wsgi",
+        "source": {"path": str(host.SOURCES / "plain")},
+        "nginx": {"domains": [PLAIN_DOMAIN]},
+    }
+    cached = {**hello, "name": "cached", "nginx": {"domains": [CACHED_DOMAIN], "cache": "1s"}}
+    return [hello, cached, plain]
 
 
 def order(number: int) -> list[str]:
@@ -79,21 +96,37 @@ def order(number: int) -> list[str]:
 
 def measure() -> Front:
     """Serve in all ways side by side, and load one after the other. Raises console.ToolError."""
-    shutil.rmtree(cells.APPS, ignore_errors=True)
-    source = cells.source(cells.State())
-    shutil.copytree(host.BENCH / "app", source)
-    (source / "static").mkdir()
-    (source / "static/file.bin").write_bytes(b"x" * STATIC_BYTES)
-    host.play("prepare", {"python_apps": entries()})
-    code, virtualenv = host.deployed("bench")
-    variables = {"bench_code": code, "bench_virtualenv": virtualenv}
-    host.play("front", {**variables, "bench_port": TUTORIAL_PORT, "bench_bare_port": BARE_PORT})
+    shutil.rmtree(host.SOURCES, ignore_errors=True)
+    shutil.copytree(ROOT / "examples/hello", host.SOURCES / "hello")
+    shutil.copytree(host.BENCH / "app", host.SOURCES / "plain")
+    (host.SOURCES / "hello/hello/static/file.bin").write_bytes(b"x" * STATIC_BYTES)
+    apps = entries()
+    host.play("prepare", {"python_apps": apps})
+    host.play("front", {"bench_tutorials": tutorials(apps), "bench_bare_port": BARE_PORT})
     rates: dict[str, list[float]] = {name: [] for name in WAYS}
     for number in range(ROUNDS):
         for name in order(number):
             time.sleep(SETTLE)
             rates[name].append(rate(name))
     return Front(rates)
+
+
+def tutorials(apps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what the tutorial's way of serving these apps is made of, by their live releases."""
+    found = []
+    for app in apps:
+        if port := PORTS.get(app["name"]):
+            code, virtualenv = host.deployed(app["name"])
+            found.append(
+                {
+                    "name": app["name"],
+                    "app": app["app"],
+                    "port": port,
+                    "code": code,
+                    "virtualenv": virtualenv,
+                }
+            )
+    return found
 
 
 def rate(name: str) -> float:
