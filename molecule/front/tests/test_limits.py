@@ -258,7 +258,7 @@ def test_a_head_has_the_room_that_the_host_gives_it(client):
 
 def dawdled(client):
     """Return the seconds for which Nginx waits for the rest of a request."""
-    part = "exec 3<>/dev/tcp/alpha.test/80; printf 'GET / HTTP' >&3; cat <&3"
+    part = f"exec 3<>/dev/tcp/{client.of_proxy()}/80; printf 'GET / HTTP' >&3; cat <&3"
     took = f"SECONDS=0; timeout 20 bash -c {shlex.quote(part)} >/dev/null 2>&1; echo $SECONDS"
     return int(client.sh(f"bash -c {shlex.quote(took)}"))
 
