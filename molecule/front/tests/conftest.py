@@ -11,7 +11,8 @@ import harness
 import pytest
 from turns import take_turns
 
-# The app answers as the query says: status=404, header=Set-Cookie:a=b (several), wait=0.5, size=1000.
+# The app answers as the query says: status=404, header=Set-Cookie:a=b (several), wait=0.5, size=1000,
+# environ=HTTP_AUTHORIZATION.
 AS_ASKED = '''
 import time
 from urllib.parse import parse_qs
@@ -30,11 +31,17 @@ def app(environ, start_response):
         return start_response(status if status.startswith(code) else f"{code} As asked", [*headers, *more])
 
     body = plain(environ, start)
+    if "environ" in asked:
+        return [str(environ.get(asked["environ"][0])).encode()]
     return [b"x" * int(asked["size"][0])] if "size" in asked else body
 '''
 
 
 NAMES = ("alpha.test", "www.alpha.test")
+
+# The sites of the manifest, and others beside them.
+AND_OTHERS = "{{ hostvars | webstack.python.nginx_sites(inventory_hostname, [inventory_hostname]) + others }}"
+SOCKET = "unix:/run/webstack/alpha/http.sock"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -92,6 +99,15 @@ class Client:
         return found
 
 
+def with_sites(sites: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
+    """Return the variables by which a proxy has these sites beside those of its manifest."""
+    others = [
+        {"name": name, "domains": [f"{name}.test"], "upstream": {"servers": [SOCKET]}, **keys}
+        for name, keys in (sites or {}).items()
+    ]
+    return {"nginx_sites": AND_OTHERS, "others": others} if others else {}
+
+
 @dataclasses.dataclass
 class Front:
     """The app `alpha` behind a proxy, which the tests serve in one way or another."""
@@ -100,13 +116,18 @@ class Front:
     folder: Path
 
     def deploy(
-        self, variables: Mapping[str, Any] | None = None, options: Sequence[str] = (), **keys: Any
+        self,
+        variables: Mapping[str, Any] | None = None,
+        options: Sequence[str] = (),
+        sites: Mapping[str, Mapping[str, Any]] | None = None,
+        **keys: Any,
     ) -> harness.Run:
         """Run site.yml with the app's section `nginx` having these keys.
 
-        variables: of the host. options: of ansible-playbook.
+        variables: of the host. options: of ansible-playbook. sites: keys of further sites of the same app by
+        their names; the domain of each is NAME.test.
         """
-        return self.host.deploy([self.entry(**keys)], *options, **(variables or {}))
+        return self.host.deploy([self.entry(**keys)], *options, **with_sites(sites), **(variables or {}))
 
     def entry(self, **keys: Any) -> dict[str, Any]:
         """Return the manifest's entry."""

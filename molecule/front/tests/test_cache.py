@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import collections
+import shlex
 import time
 
 import harness
@@ -10,29 +11,50 @@ import pytest
 
 FOLDER = "/var/cache/nginx/webstack"
 PURGE = harness.ROOT / "playbooks/purge.yml"
+HEADER = "x-cache-status"
+# Longer than any answer of the site with the short cache is good, which is a second and a part of one.
+EXPIRED = 2.5
 
 
 @pytest.fixture(scope="module")
 def cached(front):
-    """The app with a cache."""
-    front.deploy(cache="1h").succeeded()
+    """The app with a cache, and sites of the same app with another and with none."""
+    front.deploy(cache="1h", sites={"short": {"cache": "1s"}, "open": {}}).succeeded()
     return front
 
 
-def went(client, path, options=""):
+@pytest.fixture(scope="module")
+def uncached(cached):
+    """The app's site has no cache any more, the one beside it still has."""
+    assert folders(cached) == ["alpha", "short"]
+    cached.deploy(sites={"short": {"cache": "1s"}}).succeeded()
+    return cached
+
+
+def folders(front):
+    return front.host.sh(f"ls {FOLDER}").split()
+
+
+def went(client, path, options="", site="alpha"):
     """Return what the response says of the cache; nothing where it does not."""
-    found = re.search(r"^X-Cache-Status: (\w+)", client.get(path, f"-i {options}"), re.MULTILINE)
-    return found[1] if found else ""
+    return client.headers(path, options, f"{site}.test").get(HEADER, "")
+
+
+def twice(client, path, options="", site="alpha"):
+    return [went(client, path, options, site) for _ in range(2)]
 
 
 def purge(front, **variables):
-    return front.host.play({"app": "alpha", **variables}, playbook=PURGE)
+    manifest = {"python_apps": [front.entry(cache="1h")]}
+    return front.host.play({"app": "alpha", **manifest, **variables}, playbook=PURGE)
 
 
 @pytest.mark.usefixtures("cached")
 def test_the_second_visitor_gets_what_is_kept(client):
-    assert [went(client, "/?second") for _ in range(2)] == ["MISS", "HIT"]
+    assert twice(client, "/?second") == ["MISS", "HIT"]
     assert went(client, "/?second", "--head") == "HIT"
+    assert twice(client, "/?second", site="open") == ["", ""]
+    assert went(client, "/static/site.css") == ""
 
 
 @pytest.mark.usefixtures("cached")
@@ -40,7 +62,38 @@ def test_the_second_visitor_gets_what_is_kept(client):
 def test_a_visitor_who_is_known_gets_an_answer_of_their_own(client, header):
     path = f"/?{header.replace(' ', '-').replace(':', '')}"
     assert went(client, path, f"-H '{header}'") == "BYPASS"
-    assert [went(client, path) for _ in range(2)] == ["MISS", "HIT"]
+    # It was not kept for others, nor is one of theirs given to who is known.
+    assert twice(client, path) == ["MISS", "HIT"]
+    assert went(client, path, f"-H '{header}'") == "BYPASS"
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Set-Cookie:session=1",
+        "Set-Cookie:session=2&header=Cache-Control:max-age%3D600",
+        "Cache-Control:private",
+        "Cache-Control:no-store",
+    ],
+)
+def test_what_is_for_one_visitor_is_never_kept(client, header):
+    assert twice(client, f"/?header={header}") == ["MISS", "MISS"]
+
+
+@pytest.mark.usefixtures("cached")
+def test_what_the_app_says_goes_before_the_time_of_the_site(client):
+    path = "/?header=Cache-Control:max-age%3D600"
+    assert twice(client, path, site="short") == ["MISS", "HIT"]
+    time.sleep(EXPIRED)
+    assert went(client, path, site="short") == "HIT"
+
+
+@pytest.mark.usefixtures("cached")
+def test_answers_that_vary_are_kept_apart(client):
+    path = "/?header=Vary:Accept-Language"
+    assert twice(client, path, "-H 'Accept-Language: de'") == ["MISS", "HIT"]
+    assert twice(client, path, "-H 'Accept-Language: en'") == ["MISS", "HIT"]
 
 
 @pytest.mark.usefixtures("cached")
@@ -49,15 +102,44 @@ def test_a_post_is_never_answered_from_the_cache(client):
     assert went(client, "/?post", "-d x") == ""
 
 
+@pytest.mark.usefixtures("cached")
+def test_one_of_many_visitors_at_once_asks_the_app(client):
+    ask = shlex.quote(client.command("/?lock&wait=0.5", "-o /dev/null -D -"))
+    said = client.sh(f"seq 8 | xargs -P 8 -n 1 sh -c {ask} | grep -i ^{HEADER}:")
+    assert collections.Counter(line.split()[1] for line in said.splitlines()) == {"MISS": 1, "HIT": 7}
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_new_answer_is_fetched_behind_the_visitors_back(client):
+    path = "/?behind&wait=2"
+    assert went(client, path, site="short") == "MISS"
+    time.sleep(EXPIRED)
+    assert float(client.get(path, "-o /dev/null -w '%{time_total}'", "short.test")) < 1
+    # It is on its way.
+    assert went(client, path, site="short") == "UPDATING"
+
+
+def test_an_app_that_fails_is_stood_in_for_by_what_is_kept(cached, client):
+    assert went(client, "/?stale", site="short") == "MISS"
+    time.sleep(EXPIRED)
+    cached.host.sh("systemctl stop gunicorn-alpha.target")
+    try:
+        assert went(client, "/?stale", site="short") in ("STALE", "UPDATING")
+        assert client.status("/?stale", domain="short.test") == 200
+        assert client.status("/?new", domain="short.test") == 502
+        assert client.status("/?stale", domain="open.test") == 502
+    finally:
+        cached.host.sh("systemctl start gunicorn-alpha.target")
+
+
 @pytest.mark.parametrize(("url", "left"), [("/?purge", "HIT"), ("", "MISS")])
 def test_a_purge_removes_one_url_or_all(cached, client, url, left):
     for path in ("/?purge", "/?kept"):
         client.get(path)
         assert went(client, path) == "HIT"
-    run = purge(cached, url=url).succeeded()
-    assert run.changed
+    assert purge(cached, url=url).succeeded().changed
     assert went(client, "/?kept") == left
-    assert [went(client, "/?purge") for _ in range(2)] == ["MISS", "HIT"]
+    assert twice(client, "/?purge") == ["MISS", "HIT"]
 
 
 def test_a_purge_of_nothing_changes_nothing(cached):
@@ -65,38 +147,21 @@ def test_a_purge_of_nothing_changes_nothing(cached):
 
 
 def test_a_purge_of_an_unknown_app_is_refused(cached):
-    run = cached.host.play({"app": "other"}, playbook=PURGE).refused()
+    run = purge(cached, app="other").refused()
     assert "app: there is no app 'other'; the proxies have alpha" in run.message
 
 
-def test_an_app_that_fails_is_stood_in_for_by_what_is_kept(front, client):
-    front.deploy(cache="1s").succeeded()
-    assert went(client, "/?stale") == "MISS"
-    time.sleep(2.5)
-    front.host.sh("systemctl stop gunicorn-alpha.target")
-    try:
-        assert went(client, "/?stale") in ("STALE", "UPDATING")
-        assert client.get("/?new", "-o /dev/null -w '%{http_code}'") == "502"
-    finally:
-        front.host.sh("systemctl start gunicorn-alpha.target")
+def test_without_the_key_nothing_is_kept(uncached, client):
+    assert twice(client, "/?off") == ["", ""]
+    assert twice(client, "/?off", site="short") == ["MISS", "HIT"]
+    assert folders(uncached) == ["short"]
 
 
-def test_a_refused_change_leaves_no_folder(front):
-    front.deploy().succeeded()
-    assert front.host.sh(f"ls {FOLDER}") == ""
-    front.deploy(cache="1h", extra="no_such_directive on;").refused()
-    assert front.host.sh(f"ls {FOLDER}") == ""
+def test_a_refused_change_leaves_no_folder(uncached):
+    uncached.deploy(cache="1h", extra="no_such_directive on;", sites={"short": {"cache": "1s"}}).refused()
+    assert folders(uncached) == ["short"]
 
 
-def test_without_the_key_nothing_is_kept(front, client):
-    front.deploy(cache="1h").succeeded()
-    assert front.host.sh(f"ls {FOLDER}") == "alpha"
-    assert front.deploy(cache="1h").succeeded().changed == []
-    front.deploy().succeeded()
-    assert [went(client, "/?off") for _ in range(2)] == ["", ""]
-    assert front.host.sh(f"ls {FOLDER}") == ""
-
-
-def test_wrong_times_are_refused(front):
+def test_a_wrong_time_is_refused(front):
     said = front.deploy(cache="10").refused().message
     assert "python_apps[0] (alpha): nginx.cache: '10' is not a time" in said

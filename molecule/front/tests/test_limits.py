@@ -1,4 +1,7 @@
-"""Who may ask a site, how often, and for what, as a client sees it."""
+"""Who may ask a site, how often, and for what, as a client sees it.
+
+A run each for all that holds at once: what is limited, other limits in the same places, and none.
+"""
 
 from __future__ import annotations
 
@@ -9,205 +12,312 @@ import pytest
 STATUS = "-o /dev/null -w '%{http_code}\\n'"
 CHALLENGE = "/.well-known/acme-challenge/token"
 ACME = "/var/lib/webstack/acme"
+FILE = "/etc/nginx/webstack/secrets/alpha.htpasswd"
 PASSWORD = "correct horse battery"
+USER = f"-u 'alice:{PASSWORD}'"
+STATIC = {"/static/": "/srv/alpha/current/static"}
+SITES = ("rate", "connections", "exempt", "inside", "entry", "refusing", "open")
+# 203.0.113.9 is the last one in the list that is not trusted.
+FORWARDED = "-H 'X-Forwarded-For: 198.51.100.1, 203.0.113.9' -H 'X-Forwarded-Proto: https'"
+# What the app was told of who asks and how.
+ADDRESS, SCHEME = "/?environ=HTTP_X_FORWARDED_FOR", "/?environ=HTTP_X_FORWARDED_PROTO"
 
 
 @pytest.fixture(scope="module")
 def address(client):
     """The client's own address."""
-    return client.sh("hostname -i | awk '{print $1}'")
+    return client.address()
 
 
-@pytest.fixture
-def status(client):
-    """Ask for a path and return the status."""
+@pytest.fixture(scope="module")
+def limits(address):
+    """The keys of the app's own site, by the manifest, and those of sites beside it."""
+    own = {
+        "basic_auth": {"users": {"alice": PASSWORD}, "realm": "Staff only"},
+        "methods": ["GET", "POST"],
+        "blocked_paths": ["/wp-admin/"],
+        "blocked_agents": ["sqlmap", "bad.bot (x)"],
+        "max_body_size": "1k",
+        "read_timeout": "1s",
+    }
+    few = {"rate": "1r/m", "burst": 0}
+    others = {
+        "rate": {"rate_limit": {"rate": "1r/m", "burst": 4}, "static": STATIC},
+        "connections": {"connection_limit": 2},
+        "exempt": {"rate_limit": few, "connection_limit": 2, "limits_exempt": [address]},
+        "inside": {"allow": ["192.0.2.0/24"], "static": STATIC},
+        "entry": {"allow": ["192.0.2.0/24", address], "static": STATIC},
+        "refusing": {"deny": [address], "allow": ["0.0.0.0/1", "128.0.0.0/1"]},
+        "open": {},
+    }
+    return {"sites": others, "variables": {"nginx_trusted_proxies": [address]}, **own}
 
-    def status(path="/", options=""):
-        return int(client.get(path, f"{STATUS} {options}"))
 
-    return status
+@pytest.fixture(scope="module")
+def limited(front, limits):
+    """All limits at once."""
+    return front.deploy(**limits, options=("-vvv", "--diff")).succeeded()
 
 
-def statuses(client, count, options="", path="/"):
+@pytest.fixture(scope="module")
+def hashed(limited, front):
+    """What Nginx checks the user's password by."""
+    del limited
+    return front.host.sh(f"cat {FILE}").partition(":")[2]
+
+
+@pytest.fixture(scope="module")
+def changed(front, address, hashed):
+    """Other limits of the same sites, and what the host says for all of them."""
+    few = {"rate": "1r/m", "burst": 0}
+    variables = {
+        "nginx_trusted_proxies": [address],
+        "nginx_real_ip_header": "CF-Connecting-IP",
+        "nginx_blocked_paths": [],
+        "nginx_client_header_timeout": "2s",
+        "nginx_large_client_header_buffers": "2 1k",
+    }
+    front.deploy(
+        sites={"rate": {"rate_limit": few}, "open": {}},
+        variables=variables,
+        rate_limit={"rate": "1r/m", "burst": 1},
+        basic_auth={"users": {"alice": hashed}},
+    ).succeeded()
+
+
+@pytest.fixture(scope="module")
+def freed(changed, front):
+    """The same sites without a limit."""
+    del changed
+    front.deploy(sites={name: {} for name in SITES}).succeeded()
+
+
+def statuses(client, count, path="/", site="alpha"):
     """Ask count times at once, over connections of their own; return the statuses in order."""
-    url = shlex.quote(f"http://alpha.test{path}")
-    asked = client.sh(
-        f"seq {count} | xargs -P {count} -I{{}} curl -sS --max-time 20 {STATUS} {options} {url}"
-    )
-    return sorted(map(int, asked.split()))
+    ask = shlex.quote(client.command(path, STATUS, f"{site}.test"))
+    return sorted(map(int, client.sh(f"seq {count} | xargs -P {count} -n 1 sh -c {ask}").split()))
 
 
-def test_nothing_is_refused_that_nobody_asked_to_refuse(front, client, status):
-    front.deploy().succeeded()
-    assert statuses(client, 30) == [200] * 30
-    assert status("/", "-X DELETE") == 200
-    assert status("/", "-A sqlmap") == 200
-    assert status("/wp-admin/") == 200
+def status(client, site="alpha", path="/", options=""):
+    return client.status(path, options, f"{site}.test")
 
 
-def test_more_than_the_rate_gets_429_but_not_files_nor_who_is_exempt(front, client, address):
-    limit = {"rate": "1r/s", "burst": 4}
-    front.deploy(rate_limit=limit).succeeded()
-    found = statuses(client, 20)
-    assert 5 <= found.count(200) <= 7
-    assert found.count(429) == 20 - found.count(200)
-    assert statuses(client, 20, path="/static/site.css") == [200] * 20
-    assert front.deploy(rate_limit=limit, limits_exempt=[address]).succeeded().changed
-    assert statuses(client, 20) == [200] * 20
-    # With the zone that has counted before.
-    front.deploy(rate_limit={"rate": "1r/s", "burst": 0}).succeeded()
-    assert 429 in statuses(client, 20)
-    front.deploy().succeeded()
-    assert statuses(client, 20) == [200] * 20
-
-
-def test_more_connections_at_once_get_429(front, client, address):
-    slow = {"extra": "limit_rate 60;"}
-    front.deploy(connection_limit=2, **slow).succeeded()
-    assert statuses(client, 6) == [200] * 2 + [429] * 4
-    front.deploy(connection_limit=2, limits_exempt=[address], **slow).succeeded()
-    assert statuses(client, 6) == [200] * 6
-    front.deploy(**slow).succeeded()
-    assert statuses(client, 6) == [200] * 6
-
-
-def test_other_methods_get_405_from_files_too(front, status):
-    front.deploy(methods=["GET", "POST"]).succeeded()
-    assert [status("/", f"-X {method}") for method in ("GET", "POST", "PUT", "DELETE")] == [
-        200,
-        200,
-        405,
-        405,
-    ]
-    assert status("/", "--head") == 200
-    assert status("/static/site.css") == 200
-    assert status("/static/site.css", "-X DELETE") == 405
-    front.deploy().succeeded()
-    assert status("/", "-X DELETE") == 200
-
-
-def test_addresses_are_let_in_and_refused(front, status, address):
-    front.deploy(allow=["192.0.2.0/24"]).succeeded()
-    assert [status(), status("/static/site.css")] == [403, 403]
-    front.deploy(allow=["192.0.2.0/24", address]).succeeded()
-    assert [status(), status("/static/site.css")] == [200, 200]
-    front.deploy(deny=[address]).succeeded()
-    assert status() == 403
-    front.deploy(deny=[address], allow=["0.0.0.0/1", "128.0.0.0/1"]).succeeded()
-    assert status() == 403
-    front.deploy().succeeded()
-    assert status() == 200
-
-
-def test_a_password_lets_in_and_is_read_by_nobody_else(front, client, status):
-    auth = {"users": {"alice": PASSWORD}, "realm": "Staff only"}
-    run = front.deploy(basic_auth=auth, options=("-vvv", "--diff")).succeeded()
-    assert [status(), status("/static/site.css")] == [401, 401]
-    assert 'Basic realm="Staff only"' in client.get("/", "-D- -o /dev/null")
-    assert status("/", f"-u 'alice:{PASSWORD}'") == 200
-    assert status("/", "-u alice:wrong") == 401
-    path = "/etc/nginx/webstack/secrets/alpha.htpasswd"
-    hashed = front.host.sh(f"cat {path}").partition(":")[2]
-    assert hashed.startswith("$7$")
-    assert front.host.sh(f"stat -c '%U %G %a' {path}") == "root www-data 640"
-    assert PASSWORD not in run.text
-    assert hashed not in run.text
-    assert front.deploy(basic_auth=auth).succeeded().changed == []
-    front.deploy(basic_auth={"users": {"alice": hashed}}).succeeded()
-    assert status("/", f"-u 'alice:{PASSWORD}'") == 200
-    front.deploy().succeeded()
-    assert status() == 200
-    assert front.host.sh(f"test -e {path} || echo gone") == "gone"
-
-
-def test_an_authority_is_not_asked_who_it_is(front, client, status):
+def test_an_authority_is_not_asked_who_it_is(front, client):
     """The site waits for its first certificate, as this authority cannot be reached."""
     closed = {"basic_auth": {"users": {"a": "b"}}, "allow": ["192.0.2.1"], "methods": ["POST"]}
     nowhere = {"nginx_acme_directory": "https://127.0.0.1:1/dir"}
-    front.deploy(tls="off").succeeded()
     front.deploy(tls="acme", **closed, variables=nowhere).refused()
     front.host.sh(f"echo proof | install -D /dev/stdin {ACME}{CHALLENGE}; chmod -R a+rX {ACME}")
     assert client.get(CHALLENGE) == "proof"
-    assert status() == 405
-    front.deploy(tls="off").succeeded()
+    assert status(client) == 405
+    assert status(client, options="-d x") == 403
 
 
-def test_paths_are_answered_without_the_app(front, status):
-    front.deploy(blocked_paths=["/wp-admin/"]).succeeded()
-    assert [status(path) for path in ("/wp-admin/x", "/wp%2dadmin/x", "/.git/config")] == [404, 404, 200]
-    front.deploy().succeeded()
-    hidden = ("/.git/config", "/.env", "/%2eenv", "/.well-known/security.txt")
-    assert [status(path) for path in ("/wp-admin/x", *hidden)] == [200, 404, 404, 404, 200]
-    front.deploy(variables={"nginx_blocked_paths": []}).succeeded()
-    assert status("/.git/config") == 200
+@pytest.mark.usefixtures("limited")
+def test_more_than_the_rate_gets_429_but_files_are_free(client):
+    assert statuses(client, 20, site="rate") == [200] * 5 + [429] * 15
+    assert statuses(client, 20, "/static/site.css", "rate") == [200] * 20
+    # Each client of a trusted proxy counts apart.
+    assert status(client, "rate", options=FORWARDED) == 200
+    assert statuses(client, 20, site="open") == [200] * 20
 
 
-def test_agents_are_refused_in_any_case_and_letter_by_letter(front, status):
-    front.deploy(blocked_agents=["sqlmap", "bad.bot (x)"]).succeeded()
+@pytest.mark.usefixtures("limited")
+def test_more_connections_at_once_get_429(client):
+    assert statuses(client, 6, "/?wait=2", "connections") == [200] * 2 + [429] * 4
+    assert statuses(client, 6, "/?wait=2", "open") == [200] * 6
+
+
+@pytest.mark.usefixtures("limited")
+def test_limits_do_not_hold_for_who_is_exempt(front, client):
+    assert statuses(client, 6, "/?wait=2", "exempt") == [200] * 6
+    asked = [front.host.get(host="exempt.test", options=STATUS) for _ in range(2)]
+    assert asked == ["200", "429"]
+
+
+@pytest.mark.usefixtures("limited")
+def test_other_methods_get_405_from_files_too(client):
+    asked = {method: status(client, options=f"{USER} -X {method}") for method in ("GET", "POST", "PUT")}
+    assert asked == {"GET": 200, "POST": 200, "PUT": 405}
+    assert status(client, options=f"{USER} --head") == 200
+    assert status(client, path="/static/site.css", options=USER) == 200
+    assert status(client, path="/static/site.css", options=f"{USER} -X DELETE") == 405
+    assert status(client, "open", options="-X DELETE") == 200
+
+
+@pytest.mark.usefixtures("limited")
+@pytest.mark.parametrize(("site", "expected"), [("inside", 403), ("entry", 200), ("open", 200)])
+def test_only_addresses_of_the_list_are_let_in(client, site, expected):
+    paths = ["/"] if site == "open" else ["/", "/static/site.css"]
+    assert {path: status(client, site, path) for path in paths} == dict.fromkeys(paths, expected)
+
+
+@pytest.mark.usefixtures("limited")
+def test_who_is_refused_is_not_let_in_by_a_wider_network(front, client):
+    assert status(client, "refusing") == 403
+    assert front.host.get(host="refusing.test", options=STATUS) == "200"
+
+
+@pytest.mark.usefixtures("limited")
+def test_a_password_lets_in_and_the_app_does_not_see_it(front, client):
+    assert [status(client), status(client, path="/static/site.css")] == [401, 401]
+    assert client.headers("/")["www-authenticate"] == 'Basic realm="Staff only"'
+    assert status(client, options=USER) == 200
+    assert status(client, options="-u alice:wrong") == 401
+    assert client.get("/?environ=HTTP_AUTHORIZATION", USER) == "None"
+    assert client.get("/?environ=HTTP_AUTHORIZATION", "-u a:b", "open.test") == "Basic YTpi"
+    assert front.host.sh(f"stat -c '%U %G %a' {FILE}") == "root www-data 640"
+
+
+def test_no_run_shows_a_password_or_its_hash(limited, hashed):
+    assert hashed.startswith("$7$")
+    assert PASSWORD not in limited.text
+    assert hashed not in limited.text
+
+
+@pytest.mark.usefixtures("limited")
+def test_paths_are_answered_without_the_app(client):
+    paths = ("/wp-admin/x", "/wp%2dadmin/x", "//wp-admin/./x", "/.git/config", "/wp-admins")
+    assert [status(client, path=path, options=USER) for path in paths] == [404, 404, 404, 200, 200]
+    hidden = ("/.git/config", "/.env", "/%2eenv", "/.well-known/security.txt", "/wp-admin/x")
+    assert [status(client, "open", path) for path in hidden] == [404, 404, 404, 200, 200]
+
+
+@pytest.mark.usefixtures("limited")
+def test_agents_are_refused_in_any_case_and_letter_by_letter(client):
     agents = ("SQLMap/1.0", "a bad.bot (x) b", "badXbot (x)", "Mozilla/5.0 (X11)")
-    assert [status("/", f"-A '{agent}'") for agent in agents] == [403, 403, 200, 200]
-    front.deploy().succeeded()
-    assert status("/", "-A sqlmap") == 200
+    found = [status(client, options=f"{USER} -A '{agent}'") for agent in agents]
+    assert found == [403, 403, 200, 200]
+    assert status(client, "open", options="-A sqlmap") == 200
 
 
-@pytest.mark.parametrize(("keys", "expected"), [({"read_timeout": "1s"}, 504), ({}, 200)])
-def test_a_site_bounds_how_long_its_app_may_take(front, client, keys, expected):
-    front.deploy(**keys).succeeded()
-    pids = " ".join(map(str, front.host.pids("alpha")))
-    front.host.sh(f"kill -STOP {pids}; (sleep 4; kill -CONT {pids}) >/dev/null 2>&1 &")
-    assert int(client.get("/", STATUS)) == expected
-    front.host.sh("sleep 4")
+@pytest.mark.usefixtures("limited")
+def test_a_body_that_is_too_large_gets_413(client):
+    body, chunked = f"-d {'x' * 2000}", f"-H 'Transfer-Encoding: chunked' -d {'x' * 2000}"
+    assert [status(client, options=f"{USER} {options}") for options in (body, chunked)] == [413, 413]
+    assert status(client, options=f"{USER} -d {'x' * 1000}") == 200
+    assert [status(client, "open", options=options) for options in (body, chunked)] == [200, 200]
 
 
+@pytest.mark.usefixtures("limited")
+def test_a_site_bounds_how_long_its_app_may_take(client):
+    assert status(client, path="/?wait=3", options=USER) == 504
+    assert status(client, "open", "/?wait=3") == 200
+
+
+@pytest.mark.usefixtures("limited")
 def test_a_trusted_proxy_is_believed_who_the_client_is(front, client, address):
-    seen = {"extra": 'location = /seen {\n    return 200 "$remote_addr $webstack_scheme";\n}\n'}
-    forged = "-H 'X-Forwarded-For: 198.51.100.1, 203.0.113.9' -H 'X-Forwarded-Proto: https'"
-    front.deploy().succeeded()
-    assert f'"address": "{address}"' in client.get("/", forged)
-    front.deploy(**seen, variables={"nginx_trusted_proxies": ["192.0.2.1"]}).succeeded()
-    assert client.get("/seen", forged) == f"{address} http"
-    front.deploy(**seen, variables={"nginx_trusted_proxies": [address]}).succeeded()
-    assert client.get("/seen", forged) == "203.0.113.9 https"
-    assert '"address": "203.0.113.9"' in client.get("/", forged)
-    front.deploy(deny=["203.0.113.9"], variables={"nginx_trusted_proxies": [address]}).succeeded()
-    assert client.get("/", f"{STATUS} {forged}").strip() == "403"
-    own = {"nginx_trusted_proxies": [address], "nginx_real_ip_header": "CF-Connecting-IP"}
-    front.deploy(**seen, variables=own).succeeded()
-    assert client.get("/seen", f"{forged} -H 'CF-Connecting-IP: 198.51.100.7'") == "198.51.100.7 https"
+    assert client.get(ADDRESS, FORWARDED, "open.test") == "203.0.113.9"
+    assert client.get(SCHEME, FORWARDED, "open.test") == "https"
+    assert [client.get(path, "", "open.test") for path in (ADDRESS, SCHEME)] == [address, "http"]
+    # It is this client who is let in or not.
+    assert status(client, "inside", options="-H 'X-Forwarded-For: 192.0.2.7'") == 200
+    assert status(client, "entry", options=FORWARDED) == 403
+    # And nobody else is believed.
+    assert front.host.get(ADDRESS, "open.test", FORWARDED) == "127.0.0.1"
+    assert front.host.get(SCHEME, "open.test", FORWARDED) == "http"
 
 
-def test_a_client_that_dawdles_is_let_go(front, client):
-    dawdle = "timeout 20 bash -c 'exec 3<>/dev/tcp/alpha.test/80; printf \"GET / HTTP\" >&3; cat <&3'"
-    took = f"SECONDS=0; {dawdle} >/dev/null 2>&1; echo $SECONDS"
-    front.deploy(variables={"nginx_client_header_timeout": "2s"}).succeeded()
-    assert 1 <= int(client.sh(f"bash -c {shlex.quote(took)}")) <= 4
-    front.deploy().succeeded()
-    assert 9 <= int(client.sh(f"bash -c {shlex.quote(took)}")) <= 13
+@pytest.mark.usefixtures("limited")
+def test_a_second_run_with_limits_changes_nothing(front, limits):
+    assert front.deploy(**limits).succeeded().changed == []
 
 
-def test_a_head_has_the_room_that_the_host_gives_it(front, status):
-    head = f"-H 'X-Long: {'x' * 3000}'"
-    front.deploy(variables={"nginx_large_client_header_buffers": "2 1k"}).succeeded()
-    assert status("/", head) == 400
-    front.deploy().succeeded()
-    assert status("/", head) == 200
+@pytest.mark.usefixtures("changed")
+def test_a_hash_in_the_place_of_a_password_is_checked_by(client, front, hashed):
+    assert front.host.sh(f"cat {FILE}") == f"alice:{hashed}"
+    assert status(client, options=USER) == 200
 
 
-@pytest.mark.parametrize(
-    ("keys", "problem"),
-    [
-        ({"rate_limit": {"rate": "20"}}, "nginx.rate_limit.rate: '20' is not a rate"),
-        ({"allow": []}, "nginx.allow: is an empty list, so nobody could enter"),
-        (
-            {"deny": ["10.0.0.1/8"]},
-            "nginx.deny: '10.0.0.1/8' is an address within a network; write 10.0.0.0/8",
-        ),
-        ({"methods": ["FETCH"]}, "nginx.methods: 'FETCH' is not a method"),
-        ({"basic_auth": {"users": {"al:ice": PASSWORD}}}, "nginx.basic_auth.users: the name of item 0"),
-    ],
-)
-def test_wrong_limits_are_refused_before_the_first_change(front, keys, problem):
-    run = front.deploy(**keys).refused()
-    assert problem in run.message
+@pytest.mark.usefixtures("changed")
+def test_other_rates_hold_where_the_zone_has_counted_before(client):
+    assert 429 in statuses(client, 20, site="rate")
+    assert 429 in statuses(client, 3)
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_trusted_proxy_has_a_header_of_its_own(client):
+    named = f"{FORWARDED} -H 'CF-Connecting-IP: 198.51.100.7'"
+    assert client.get(ADDRESS, named, "open.test") == "198.51.100.7"
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_host_has_no_path_blocked(client):
+    assert status(client, "open", "/.git/config") == 200
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_client_that_dawdles_is_let_go(client):
+    assert 1 <= dawdled(client) <= 4
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_head_has_the_room_that_the_host_gives_it(client):
+    assert status(client, "open", options=long_head()) == 400
+
+
+def dawdled(client):
+    """Return the seconds for which Nginx waits for the rest of a request."""
+    part = f"exec 3<>/dev/tcp/{client.of_proxy()}/80; printf 'GET / HTTP' >&3; cat <&3"
+    took = f"SECONDS=0; timeout 20 bash -c {shlex.quote(part)} >/dev/null 2>&1; echo $SECONDS"
+    return int(client.sh(f"bash -c {shlex.quote(took)}"))
+
+
+def long_head():
+    return f"-H 'X-Long: {'x' * 3000}'"
+
+
+@pytest.mark.usefixtures("freed")
+@pytest.mark.parametrize("site", ["alpha", *SITES])
+def test_nothing_is_refused_that_nobody_asks_to_refuse(client, site):
+    assert statuses(client, 6, "/?wait=1", site) == [200] * 6
+    assert status(client, site, options=f"-X DELETE -A sqlmap -d {'x' * 2000}") == 200
+    assert status(client, site, "/wp-admin/") == 200
+
+
+@pytest.mark.usefixtures("freed")
+def test_no_rate_is_counted_any_more(client):
+    assert statuses(client, 20, site="rate") == [200] * 20
+
+
+@pytest.mark.usefixtures("freed")
+def test_nobody_is_believed_any_more(client, address):
+    assert client.get(ADDRESS, FORWARDED) == address
+    assert client.get(SCHEME, FORWARDED) == "http"
+
+
+@pytest.mark.usefixtures("freed")
+def test_the_defaults_of_the_host_are_back(front, client):
+    assert 9 <= dawdled(client) <= 13
+    assert status(client, options=long_head()) == 200
+    assert status(client, path="/.git/config") == 404
+    assert status(client, path="/?wait=2") == 200
+    assert front.host.sh("ls /etc/nginx/webstack/secrets 2>/dev/null || true") == ""
+
+
+def test_wrong_limits_are_refused_before_the_first_change(front):
+    run = front.deploy(
+        rate_limit={"rate": "20"},
+        connection_limit=0,
+        limits_exempt=["office"],
+        allow=[],
+        deny=["10.0.0.1/8"],
+        methods=["FETCH"],
+        basic_auth={"users": {"al:ice": PASSWORD}},
+        max_body_size="10",
+        variables={"nginx_trusted_proxies": ["0.0.0.0/0"]},
+    ).refused()
+    for problem in (
+        "nginx.rate_limit.rate: '20' is not a rate",
+        "nginx.connection_limit: ",
+        "nginx.limits_exempt: 'office' is neither an address nor a CIDR",
+        "nginx.allow: is an empty list, so nobody could enter",
+        "nginx.deny: '10.0.0.1/8' is an address within a network; write 10.0.0.0/8",
+        "nginx.methods: 'FETCH' is not a method",
+        "nginx.basic_auth.users: the name of item 0",
+        "nginx.max_body_size: '10' ",
+        "nginx_trusted_proxies: 0.0.0.0/0 is everybody",
+    ):
+        assert problem in run.message
     assert run.changed == []
     assert PASSWORD not in run.text
