@@ -40,11 +40,9 @@ def plain(front):
     front.host.sh(
         f"mkdir -p /srv/logs; echo '{SERVER}' > {FOREIGN}; ! systemctl is-active nginx || nginx -s reload"
     )
-    run = front.deploy().succeeded()
-    yield run
-    front.host.sh(f"rm -f {FOREIGN}")
     front.deploy().succeeded()
-    front.host.sh("systemctl restart nginx")
+    yield
+    front.host.sh(f"rm -f {FOREIGN}")
 
 
 @pytest.mark.usefixtures("plain")

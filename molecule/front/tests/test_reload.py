@@ -59,7 +59,6 @@ def served(front):
     deploy(front)
     yield
     front.host.sh(f"rm -r {FOLDER}")
-    front.deploy().succeeded()
 
 
 @pytest.fixture
