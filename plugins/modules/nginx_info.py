@@ -126,7 +126,7 @@ issued:
   returned: success
   sample: [shop]
 programs:
-  description: Which of C(openssl) and C(certbot) are installed.
+  description: Which of C(openssl), C(certbot) and C(logrotate) are installed.
   type: list
   elements: str
   returned: success
@@ -150,7 +150,7 @@ from ansible_collections.webstack.python.plugins.module_utils._systemd import ru
 VERSION = re.compile(r"^nginx version: nginx/(\S+)", re.MULTILINE)
 # What it runs with is said only where that is not what it was built with.
 OPENSSL = (re.compile(r"running with OpenSSL (\S+)"), re.compile(r"built with OpenSSL (\S+)"))
-PROGRAMS = ("openssl", "certbot")
+PROGRAMS = ("openssl", "certbot", "logrotate")
 MODULES = Path("/etc/nginx/modules-enabled")
 
 

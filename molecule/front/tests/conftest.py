@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,25 @@ def app(environ, start_response):
     return [b"x" * int(asked["size"][0])] if "size" in asked else body
 '''
 
+
+# A client of WebSocket: one short word there, one short text back.
+WEBSOCKET = """
+import base64, os, socket, sys
+proxy, domain, path = sys.argv[1:]
+connection = socket.create_connection((proxy, 80), timeout=10)
+key = base64.b64encode(os.urandom(16)).decode()
+connection.sendall(
+    f"GET {path} HTTP/1.1\\r\\nHost: {domain}\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n"
+    f"Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: {key}\\r\\n\\r\\n".encode()
+)
+stream = connection.makefile("rb")
+print(stream.readline().split()[1].decode())
+while stream.readline().strip():
+    pass
+connection.sendall(b"\\x81\\x85" + bytes(4) + b"hello")
+opcode, length = stream.read(2)
+print(stream.read(length).decode())
+"""
 
 NAMES = ("alpha.test", "www.alpha.test")
 
@@ -86,6 +106,16 @@ class Client:
     def status(self, path: str = "/", options: str = "", domain: str = "alpha.test", port: int = 80) -> int:
         """Return the status that a path is answered with."""
         return int(self.get(path, f"-o /dev/null -w '%{{http_code}}' {options}", domain, port))
+
+    def gets_no_answer(self, domain: str) -> bool:
+        """Tell whether the proxy closes the connection of who asks for this name."""
+        curl = self.host.ti.run(self.command(domain=domain))
+        return curl.rc in (52, 56) and curl.stdout == ""
+
+    def converse(self, path: str, domain: str = "alpha.test") -> list[str]:
+        """Say hello by a WebSocket; return the status and what is answered."""
+        script = shlex.quote(WEBSOCKET)
+        return self.sh(f"python3 -c {script} {self.of_proxy()} {domain} {path}").split("\n")
 
     def headers(self, path: str = "/", options: str = "", domain: str = "alpha.test") -> dict[str, str]:
         """Return an answer's headers by their names in lower case; a name that comes twice has both."""

@@ -10,6 +10,10 @@ MAIN = "/etc/nginx/nginx.conf"
 FOREIGN = "/etc/nginx/sites-enabled/foreign"
 SERVER = "server { listen 8088; return 200 foreign; }"
 MASTER = "$(systemctl show -P MainPID nginx)"
+LOG = "/var/log/nginx/alpha.access.log"
+# A log that Nginx writes outside of its sandbox.
+OWN_LOG = "/srv/logs/access.log"
+EXTRA = f"access_log {OWN_LOG};"
 
 
 def exposure(host):
@@ -22,102 +26,101 @@ def confined(host):
     return host.sh(f"grep NoNewPrivs /proc/{MASTER}/status").endswith("1")
 
 
-@pytest.fixture
-def as_before(front):
-    """Leave the host as the other tests expect it."""
-    yield
-    front.host.sh(f"rm -f {FOREIGN}")
-    front.deploy().succeeded()
-    front.host.sh("systemctl restart nginx")
+def connections(host):
+    return host.sh(f"sed -n 's/.*worker_connections \\(.*\\);/\\1/p' {MAIN}")
 
 
 def warnings(run):
     return run.text.count("systemctl restart nginx")
 
 
-def test_nginx_is_started_in_its_sandbox(front, client):
+@pytest.fixture(scope="module")
+def plain(front):
+    """The app with default keys, and a site of somebody else."""
+    front.host.sh(f"mkdir -p /srv/logs /etc/nginx/sites-enabled; echo '{SERVER}' > {FOREIGN}")
+    # Where an Nginx runs already.
+    front.host.sh("! systemctl is-active nginx || systemctl reload nginx")
     front.deploy().succeeded()
+    yield
+    front.host.sh(f"rm -f {FOREIGN}")
+
+
+@pytest.mark.usefixtures("plain")
+def test_nginx_is_started_in_its_sandbox(front, client):
     assert exposure(front.host) <= 2.6
     assert confined(front.host)
     assert '"text"' in client.get("/")
 
 
-@pytest.mark.usefixtures("as_before")
-def test_a_running_nginx_keeps_its_visitors_and_takes_the_sandbox_up_when_it_is_restarted(front, client):
+@pytest.mark.usefixtures("plain")
+def test_workers_have_the_connections_and_files_that_are_asked_for(front):
     host = front.host
+    assert connections(host) == "4096"
+    assert "exceed open file resource limit" not in host.sh("nginx -t 2>&1")
+    worker = host.sh(f"pgrep -P {MASTER} | head -n 1")
+    assert "16384" in host.sh(f"grep 'Max open files' /proc/{worker}/limits")
+
+
+@pytest.mark.usefixtures("plain")
+def test_the_logs_of_sites_are_rotated(front, client):
+    host = front.host
+    client.get("/before")
+    host.sh("logrotate --force /etc/logrotate.d/nginx")
+    # Nginx is told by a signal, and lets go of the old file a moment later.
+    open_files = "ls -l /proc/[0-9]*/fd 2>/dev/null"
+    host.sh(f"timeout 10 sh -c 'while {open_files} | grep -q {LOG}.1; do sleep 0.1; done'")
+    client.get("/after")
+    assert "/before" in host.sh(f"cat {LOG}.1")
+    assert "/after" in host.sh(f"cat {LOG}")
+    assert "/before" not in host.sh(f"cat {LOG}")
+    assert host.sh(f"stat -c '%U %G %a' {LOG}") == "www-data adm 640"
+
+
+@pytest.mark.usefixtures("plain")
+def test_what_others_have_there_stays_and_a_second_run_changes_nothing(front):
+    assert front.deploy().succeeded().changed == []
+    assert front.host.sh("curl -sS http://127.0.0.1:8088/") == "foreign"
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_path_out_of_the_sandbox_is_refused_before_a_restart_would_fail(front, client):
+    refused = front.deploy(extra=EXTRA).refused()
+    assert "name the folder in nginx_writable_paths" in refused.message
+    assert '"text"' in client.get("/")
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_user_can_have_another_unit_their_own_nginx_conf_and_no_foreign_sites(front, client):
+    host = front.host
+    host.sh(f"sed -i 's/worker_connections .*;/worker_connections 1000;/' {MAIN}")
+    variables = {"nginx_sandbox": "off", "nginx_worker_connections": 0, "nginx_purge": True}
     before = host.sh(f"echo {MASTER}")
-    assert warnings(front.deploy(variables={"nginx_sandbox": "off"}).succeeded()) > 0
+    run = front.deploy(variables=variables).succeeded()
+
+    assert connections(host) == "1000"
+
+    host.sh("! curl -sS --max-time 5 http://127.0.0.1:8088/ 2>&1")
+    assert host.sh("cat /var/lib/webstack/nginx-purged/sites-enabled/foreign") == SERVER
+
+    # A running Nginx keeps its visitors, and leaves the sandbox when it is restarted.
+    assert warnings(run) > 0
     assert host.sh(f"echo {MASTER}") == before
     assert confined(host)
     host.sh("systemctl restart nginx")
     assert not confined(host)
     assert exposure(host) > 9
-    assert warnings(front.deploy(variables={"nginx_sandbox": "off"}).succeeded()) == 0
+    again = front.deploy(variables=variables).succeeded()
+    assert (again.changed, warnings(again)) == ([], 0)
     assert '"text"' in client.get("/")
 
 
-def test_a_sandboxed_nginx_reloads_and_rotates_its_logs(front, client):
-    host = front.host
-    front.deploy().succeeded()
-    workers = host.sh(f"pgrep -P {MASTER}")
-    host.sh("systemctl reload nginx && sleep 1")
-    assert host.sh(f"pgrep -P {MASTER}") != workers
-    host.sh("mv /var/log/nginx/alpha.access.log /var/log/nginx/alpha.access.log.1")
-    # As logrotate does.
-    host.sh("invoke-rc.d nginx rotate")
-    host.sh("timeout 5 sh -c 'until [ -e /var/log/nginx/alpha.access.log ]; do sleep 0.1; done'")
-    client.get("/")
-    assert host.sh("cat /var/log/nginx/alpha.access.log") != ""
-
-
-def test_a_path_out_of_the_sandbox_is_refused_before_a_restart_would_fail(front, client):
-    extra = "access_log /srv/logs/access.log;"
-    front.host.sh("mkdir -p /srv/logs")
-    refused = front.deploy(extra=extra).refused()
-    assert "name the folder in nginx_writable_paths" in refused.message
-    assert '"text"' in client.get("/")
-
-
-@pytest.mark.usefixtures("as_before")
+@pytest.mark.usefixtures("plain")
 def test_a_path_of_ones_own_can_be_written(front, client):
-    front.host.sh("mkdir -p /srv/logs")
-    paths = {"nginx_writable_paths": ["/srv/logs"]}
-    front.deploy(variables=paths).succeeded()
-    front.host.sh("systemctl restart nginx")
-    front.deploy(extra="access_log /srv/logs/access.log;", variables=paths).succeeded()
-    client.get("/")
-    assert front.host.sh("cat /srv/logs/access.log") != ""
-
-
-def test_workers_have_the_connections_and_files_that_are_asked_for(front):
     host = front.host
-    front.deploy().succeeded()
-    assert "worker_connections 4096;" in host.sh(f"cat {MAIN}")
-    assert "exceed open file resource limit" not in host.sh(
-        "nginx -t 2>&1; tail -n 5 /var/log/nginx/error.log"
-    )
-    worker = host.sh(f"pgrep -P {MASTER} | head -n 1")
-    assert "16384" in host.sh(f"grep 'Max open files' /proc/{worker}/limits")
-    assert front.deploy().succeeded().changed == []
-
-
-@pytest.mark.usefixtures("as_before")
-def test_nginx_conf_is_left_alone_where_the_user_says_so(front):
-    host = front.host
-    host.sh(f"sed -i 's/worker_connections .*;/worker_connections 1000;/' {MAIN}")
-    front.deploy(variables={"nginx_worker_connections": 0}).succeeded()
-    assert "worker_connections 1000;" in host.sh(f"cat {MAIN}")
-    assert front.deploy().succeeded().changed != []
-    assert "worker_connections 4096;" in host.sh(f"cat {MAIN}")
-
-
-@pytest.mark.usefixtures("as_before")
-def test_foreign_sites_are_purged_where_the_user_says_so_and_not_else(front):
-    host = front.host
-    host.sh(f"echo '{SERVER}' > {FOREIGN} && systemctl reload nginx && sleep 1")
-    front.deploy().succeeded()
-    assert host.sh("curl -sS http://127.0.0.1:8088/") == "foreign"
-    front.deploy(variables={"nginx_purge": True}).succeeded()
-    host.sh("! curl -sS --max-time 5 http://127.0.0.1:8088/ 2>&1")
-    assert host.sh("cat /var/lib/webstack/nginx-purged/sites-enabled/foreign") == SERVER
-    assert front.deploy(variables={"nginx_purge": True}).succeeded().changed == []
+    run = front.deploy(extra=EXTRA, variables={"nginx_writable_paths": ["/srv/logs"]}).succeeded()
+    assert run.changed
+    assert connections(host) == "4096"
+    host.sh("systemctl restart nginx")
+    assert confined(host)
+    client.get("/written")
+    assert "/written" in host.sh(f"cat {OWN_LOG}")

@@ -2,109 +2,143 @@
 
 from __future__ import annotations
 
-import harness
+import json
+
 import pytest
+from sites import another, beside, live, shop
 
-DOMAIN = "alpha.test"
 ROOT = "/srv/www/docs"
+SERVICE = "/srv/www/service"
+# Apps below alpha.test that build URLs, by their kinds of worker.
+BELOW = {"slow": "sync", "green": "gevent"}
+FOLDERS = {"/static/": "static"}
 
 
-def at(name: str) -> str:
-    """Return curl's options for another name that leads to the proxy."""
-    return f"-i -H 'Host: {name}'"
+def below(name):
+    """Return where an app is."""
+    return {"domains": ["alpha.test"], "path": f"/{name}/"}
 
 
-def status(answer: str) -> str:
-    return answer.split()[1]
-
-
-def location(answer: str) -> str:
-    (line,) = [line for line in answer.splitlines() if line.lower().startswith("location: ")]
-    return line.partition(": ")[2].strip()
-
-
-@pytest.mark.parametrize("worker_class", ["gthread", "sync", "gevent"])
-def test_an_app_below_a_path_learns_where_it_is(front, client, worker_class):
-    front.deploy(path="/shop/", variables={"gunicorn_worker_class": worker_class}).succeeded()
-    assert '"script_name": "/shop"' in client.get("/shop/some/page")
-    assert status(client.get("/", "-i")) == "404"
-    assert status(client.get("/shopping", "-i")) == "404"
-
-
-def test_a_path_without_its_slash_leads_to_it(front, client):
-    front.deploy(path="/shop/").succeeded()
-    answer = client.get("/shop?a=1&b=2", "-i")
-    assert status(answer) == "308"
-    assert location(answer) == "/shop/?a=1&b=2"
-
-
-def test_static_files_are_below_the_path(front, client):
-    front.deploy(path="/shop/", static={"/static/": "static"}).succeeded()
-    assert client.get("/shop/static/site.css").startswith("/* one */")
-    assert status(client.get("/static/site.css", "-i")) == "404"
-
-
-def test_an_app_without_a_path_is_at_the_root(front, client):
-    front.deploy().succeeded()
-    assert '"script_name": ""' in client.get("/shop/")
-
-
-def test_no_client_says_where_the_app_is(front, client):
-    front.deploy(path="/shop/").succeeded()
-    assert '"script_name": "/shop"' in client.get("/shop/", "-H 'X-Forwarded-Prefix: /evil'")
-
-
-def test_the_longest_path_of_two_apps_wins(front, client, tmp_path):
-    apps = [
-        harness.entry(name, harness.write_app(tmp_path / name, name), nginx={"domains": [DOMAIN], **keys})
-        for name, keys in (("alpha", {}), ("beta", {"path": "/beta/"}))
-    ]
-    front.host.deploy(apps).succeeded()
-    assert '"text": "alpha"' in client.get("/")
-    assert '"text": "beta"' in client.get("/beta/")
-    assert '"text": "alpha"' in client.get("/betas")
-    assert front.host.sh("ls /etc/nginx/webstack/sites") == "alpha.conf"
-    front.host.deploy([apps[0], {"name": "beta", "state": "absent"}]).succeeded()
-    assert '"text": "alpha"' in client.get("/beta/")
-
-
-@pytest.mark.parametrize("tls", ["off", "self_signed"])
-def test_names_lead_to_the_first_domain(front, client, tls):
-    front.deploy(redirects=["www.alpha.test"], tls=tls).succeeded()
-    answer = client.get("/a%20b?c=d&e", at("www.alpha.test"))
-    assert status(answer) == "308"
-    assert location(answer) == f"{'http' if tls == 'off' else 'https'}://alpha.test/a%20b?c=d&e"
-
-
-def test_names_are_covered_by_the_certificate(front):
-    front.deploy(redirects=["www.alpha.test"], tls="self_signed").succeeded()
-    pem = "/etc/nginx/webstack/tls/alpha/fullchain.pem"
-    names = front.host.sh(f"openssl x509 -in {pem} -noout -ext subjectAltName")
-    assert names.endswith("DNS:alpha.test, DNS:www.alpha.test")
-
-
-def test_a_name_that_leads_nowhere_any_more_gets_no_answer(front, client):
-    front.deploy(redirects=["www.alpha.test"]).succeeded()
-    front.deploy().succeeded()
-    with pytest.raises(AssertionError):
-        client.get("/", at("www.alpha.test"))
-
-
-def test_a_static_site_serves_its_folder_but_not_what_is_hidden(front, client):
-    front.host.sh(f"mkdir -p {ROOT}/guide {ROOT}/.git; echo home > {ROOT}/index.html")
+@pytest.fixture(scope="module", autouse=True)
+def service(front):
+    """A service of the host that is no app of the collection, and the folder of a static site."""
+    front.host.sh(f"mkdir -p {ROOT}/guide {ROOT}/.git {SERVICE}; echo home > {ROOT}/index.html")
     front.host.sh(f"echo guide > {ROOT}/guide/index.html; echo secret > {ROOT}/.git/config")
-    site = {"name": "docs", "domains": [DOMAIN], "root": ROOT}
-    front.deploy(variables={"nginx_sites": [site]}).succeeded()
-    assert client.get("/") == "home"
-    assert client.get("/guide/") == "guide"
-    assert status(client.get("/.git/config", "-i")) == "404"
-    assert status(client.get("/nothing", "-i")) == "404"
-    front.deploy().succeeded()
-    assert '"text": "one"' in client.get("/guide/")
+    front.host.sh(f"echo hello > {SERVICE}/hello.txt")
+    command = f"python3 -m http.server 8099 --bind 127.0.0.1 --directory {SERVICE}"
+    front.host.sh(f"systemd-run --quiet --unit=test-service {command}")
+    yield
+    front.host.sh("systemctl stop test-service")
 
 
-@pytest.mark.parametrize("buffering", [True, False])
-def test_answers_are_passed_on_as_they_come_where_the_user_says_so(front, buffering):
-    front.deploy(buffering=buffering).succeeded()
-    text = front.host.sh("cat /etc/nginx/webstack/sites/alpha.conf")
-    assert ("proxy_buffering off;" in text) is not buffering
+@pytest.fixture(scope="module")
+def placed(front):
+    """Sites at all places that there are."""
+    apps = [
+        shop(domains=["alpha.test"], redirects=["www.alpha.test"]),
+        front.entry(path="/alpha/"),
+        *(shop(name, kind, static=FOLDERS, **below(name)) for name, kind in BELOW.items()),
+        live(**below("live")),
+    ]
+    sites = beside(
+        another("only", "shop", path="/page/", tls="self_signed", redirects=["www.only.test"]),
+        {"name": "docs", "domains": ["docs.test"], "root": ROOT},
+        {"name": "guide", "domains": ["docs.test"], "path": "/handbook/", "root": f"{ROOT}/guide"},
+        {"name": "files", "domains": ["files.test"], "upstream": {"servers": ["127.0.0.1:8099"]}},
+    )
+    return front.host.deploy(apps, **sites).succeeded()
+
+
+@pytest.fixture(scope="module")
+def moved(front):
+    """One app, which was below a path, at the root, and nothing else."""
+    gone = [{"name": name, "state": "absent"} for name in ("shop", *BELOW, "live")]
+    front.host.deploy([front.entry(), *gone]).succeeded()
+
+
+@pytest.mark.usefixtures("placed")
+@pytest.mark.parametrize("name", BELOW)
+def test_the_urls_of_an_app_below_a_path_lead_to_it(client, name):
+    said = json.loads(client.get(f"/{name}/page/one"))
+    assert said["url"] == f"http://alpha.test/{name}/page/one"
+    assert said["path"] == "/page/one"
+    assert client.headers(f"/{name}/leave")["location"] == f"/{name}/page/next"
+    assert client.get(said["style"]) == "/* shop */"
+    # It is Nginx that serves it.
+    assert client.headers(said["style"])["cache-control"] == "max-age=600"
+
+
+@pytest.mark.usefixtures("placed")
+def test_an_asgi_app_below_a_path_builds_its_urls_for_there(client):
+    assert json.loads(client.get("/live/page/one")) == {"url": "http://alpha.test/live/page/next"}
+    assert client.converse("/live/echo") == ["101", "hello http://alpha.test/live/page/next"]
+
+
+@pytest.mark.usefixtures("placed")
+def test_no_client_says_where_the_app_is(client):
+    asked = "-H 'X-Forwarded-Prefix: /evil' -H 'Script-Name: /evil' -H 'Script_Name: /evil'"
+    assert '"script_name": "/alpha"' in client.get("/alpha/some/page", asked)
+
+
+@pytest.mark.usefixtures("placed")
+def test_the_longest_path_wins_and_ends_at_a_slash(front, client):
+    assert json.loads(client.get("/page/one"))["url"] == "http://alpha.test/page/one"
+    assert "The requested URL was not found on the server" in client.get("/alphabet")
+    sites = front.host.sh("ls /etc/nginx/webstack/sites").split()
+    assert sites == ["docs.conf", "files.conf", "only.conf", "shop.conf"]
+
+
+@pytest.mark.usefixtures("placed")
+def test_a_path_without_its_slash_leads_to_it(client):
+    path = "/alpha?a=1&b=2"
+    assert client.status(path) == 308
+    assert client.headers(path)["location"] == "/alpha/?a=1&b=2"
+
+
+@pytest.mark.usefixtures("placed")
+def test_nothing_is_beside_the_only_site_of_a_domain(client):
+    assert client.status("/page/one", "-k", "only.test", 443) == 200
+    assert client.status("/", "-k", "only.test", 443) == 404
+
+
+@pytest.mark.usefixtures("placed")
+@pytest.mark.parametrize(("name", "port"), [("alpha.test", 80), ("only.test", 80), ("only.test", 443)])
+def test_names_lead_to_the_first_domain(client, name, port):
+    answer = client.get("/a%20b?c=d&e", "-k -i", f"www.{name}", port)
+    scheme = "https" if name == "only.test" else "http"
+    assert answer.split()[1] == "308"
+    assert f"\nlocation: {scheme}://{name}/a%20b?c=d&e" in answer.replace("Location", "location")
+
+
+@pytest.mark.usefixtures("placed")
+def test_names_are_covered_by_the_certificate(front):
+    pem = "/etc/nginx/webstack/tls/only/fullchain.pem"
+    names = front.host.sh(f"openssl x509 -in {pem} -noout -ext subjectAltName")
+    assert names.endswith("DNS:only.test, DNS:www.only.test")
+
+
+@pytest.mark.usefixtures("placed")
+def test_a_static_site_serves_its_folder_but_not_what_is_hidden(client):
+    assert client.get("/", domain="docs.test") == "home"
+    assert client.get("/guide/", domain="docs.test") == "guide"
+    assert client.get("/handbook/", domain="docs.test") == "guide"
+    for path in ("/.git/config", "/guide/../.git/config", "/nothing", "/handbook/../index.html/x"):
+        assert client.status(path, "--path-as-is", "docs.test") == 404
+
+
+@pytest.mark.usefixtures("placed")
+def test_a_service_of_another_kind_is_a_site_too(client):
+    assert client.get("/hello.txt", domain="files.test") == "hello"
+    assert client.status("/nothing", domain="files.test") == 404
+
+
+@pytest.mark.usefixtures("moved")
+@pytest.mark.parametrize("path", ["/", "/alpha/", "/alpha", "/slow/", "/live/page/one"])
+def test_without_paths_the_app_at_the_root_has_them_all(client, path):
+    assert '"script_name": ""' in client.get(path)
+
+
+@pytest.mark.usefixtures("moved")
+@pytest.mark.parametrize("domain", ["www.alpha.test", "docs.test", "files.test", "only.test"])
+def test_a_name_that_leads_nowhere_any_more_gets_no_answer(client, domain):
+    assert client.gets_no_answer(domain)

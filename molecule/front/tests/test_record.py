@@ -5,97 +5,122 @@ from __future__ import annotations
 import json
 
 import pytest
+from sites import another, beside
 
-LOG = "/var/log/nginx/alpha.access.log"
-
-
-def headers(answer: str) -> list[str]:
-    return [line.strip().lower() for line in answer.splitlines()[1:]]
-
-
-def last_line(front) -> str:
-    return front.host.sh(f"tail -n 1 {LOG}")
-
-
-def test_a_site_has_headers_for_security(front, client):
-    front.deploy().succeeded()
-    found = headers(client.get("/", "-i"))
-    for line in (
-        "x-content-type-options: nosniff",
-        "x-frame-options: sameorigin",
-        "referrer-policy: strict-origin-when-cross-origin",
-    ):
-        assert found.count(line) == 1
+LOGS = "/var/log/nginx"
+POLICY = "default-src 'self'; img-src *"
+STATUS = "nginx-status.localhost"
+# What each site says of itself; the app's own says nothing.
+KEYS = {
+    "mine": {
+        "headers": {"Content-Security-Policy": POLICY, "x-frame-options": "DENY", "Referrer-Policy": ""}
+    },
+    "object": {"access_log": "json"},
+    "object-path": {"access_log": "json", "log_query": False},
+    "line-path": {"log_query": False},
+    "silent": {"access_log": "off"},
+}
 
 
-def test_static_files_and_errors_have_them_too(front, client):
-    front.deploy(path="/shop/", static={"/static/": "static"}).succeeded()
-    for path in ("/shop/static/site.css", "/nowhere"):
-        assert "x-content-type-options: nosniff" in headers(client.get(path, "-i"))
+@pytest.fixture(scope="module")
+def keys(front):
+    """A site for each of the keys, and the status."""
+    sites = beside(*(another(name, **given) for name, given in KEYS.items()))
+    front.deploy(variables={"nginx_status": True, **sites}).succeeded()
 
 
-def test_a_site_adds_replaces_and_removes_headers(front, client):
-    policy = "default-src 'self'; img-src *"
-    front.deploy(
-        headers={"Content-Security-Policy": policy, "x-frame-options": "DENY", "Referrer-Policy": ""}
-    ).succeeded()
-    found = headers(client.get("/", "-i"))
-    assert f"content-security-policy: {policy}" in found
-    assert [line for line in found if line.startswith("x-frame-options")] == ["x-frame-options: deny"]
-    assert not [line for line in found if line.startswith("referrer-policy")]
-    front.deploy().succeeded()
-    found = headers(client.get("/", "-i"))
-    assert not [line for line in found if line.startswith("content-security-policy")]
-    assert "referrer-policy: strict-origin-when-cross-origin" in found
+@pytest.fixture(scope="module")
+def no_keys(front):
+    """The same sites without their keys, and no status."""
+    front.deploy(variables=beside(*map(another, KEYS))).succeeded()
 
 
-@pytest.mark.parametrize("value", ["a\nSet-Cookie: b=c", "$host"])
-def test_a_header_that_nginx_cannot_send_is_refused(front, client, value):
-    front.deploy().succeeded()
-    run = front.deploy(headers={"X-Mine": value}).refused()
-    assert "nginx.headers: X-Mine has a character that nginx cannot send as it is" in run.message
-    assert "x-mine" not in client.get("/", "-i").lower()
+def last_line(front, site: str) -> str:
+    return front.host.sh(f"tail -n 1 {LOGS}/{site}.access.log")
 
 
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("path", ["/", "/static/site.css", "/static/nowhere", "/.env"])
+def test_all_answers_of_a_site_have_headers_for_security(client, path):
+    found = client.headers(path)
+    assert found["x-content-type-options"] == "nosniff"
+    assert found["x-frame-options"] == "SAMEORIGIN"
+    assert found["referrer-policy"] == "strict-origin-when-cross-origin"
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_site_adds_replaces_and_removes_headers(client):
+    found = client.headers(domain="mine.test")
+    assert found["content-security-policy"] == POLICY
+    assert found["x-frame-options"] == "DENY"
+    assert "referrer-policy" not in found
+    assert found["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_header_of_the_app_goes_before(client):
+    assert client.headers("/?header=X-Frame-Options:ALLOWALL")["x-frame-options"] == "ALLOWALL"
+    assert client.headers("/?header=Referrer-Policy:origin")["referrer-policy"] == "origin"
+
+
+@pytest.mark.usefixtures("keys")
+def test_headers_that_nginx_cannot_send_are_refused(front, client):
+    run = front.deploy(headers={"X-Line": "a\nSet-Cookie: b=c", "X-Variable": "$host"}).refused()
+    for name in ("X-Line", "X-Variable"):
+        assert f"nginx.headers: {name} has a character that nginx cannot send as it is" in run.message
+        assert name.lower() not in client.headers()
+
+
+@pytest.mark.usefixtures("keys")
 def test_the_log_is_that_of_the_site(front, client):
-    front.deploy().succeeded()
-    client.get("/some/page?token=1")
-    assert '"GET /some/page?token=1 HTTP/1.1" 200' in last_line(front)
-    assert front.host.sh(f"stat -c '%U %G %a' {LOG}") == "www-data adm 640"
+    client.get("/some/page?token=1", "-e http://alpha.test/?token=2")
+    assert '"GET /some/page?token=1 HTTP/1.1" 200' in last_line(front, "alpha")
+    assert '"http://alpha.test/?token=2"' in last_line(front, "alpha")
+    assert front.host.sh(f"stat -c '%U %G %a' {LOGS}/alpha.access.log") == "www-data adm 640"
+    assert "/some/page" not in front.host.sh(f"cat {LOGS}/mine.access.log")
 
 
+@pytest.mark.usefixtures("keys")
 def test_a_line_of_the_log_is_an_object(front, client):
-    front.deploy(access_log="json").succeeded()
-    client.get("/some/page?a=1", "-A 'a\"b\\c'")
-    found = json.loads(last_line(front))
+    client.get("/some/page?a=1", "-A 'a\"b\\c'", "object.test")
+    found = json.loads(last_line(front, "object"))
     assert found["uri"] == "/some/page?a=1"
     assert found["status"] == 200
     assert found["user_agent"] == 'a"b\\c'
     assert found["upstream_status"] == "200"
+    assert found["remote_addr"] == client.address()
 
 
-@pytest.mark.parametrize("access_log", ["combined", "json"])
-def test_queries_are_kept_out_of_the_log(front, client, access_log):
-    front.deploy(access_log=access_log, log_query=False).succeeded()
-    client.get("/some/page?token=1", "-e 'http://alpha.test/?token=2'")
-    line = last_line(front)
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("site", ["line-path", "object-path"])
+def test_queries_are_kept_out_of_the_log(front, client, site):
+    client.get("/some/page?token=1", "-e 'http://alpha.test/?token=2'", f"{site}.test")
+    line = last_line(front, site)
     assert "/some/page" in line
     assert "token" not in line
 
 
+@pytest.mark.usefixtures("keys")
 def test_a_site_can_do_without_a_log(front, client):
-    front.deploy().succeeded()
-    client.get("/before")
-    front.deploy(access_log="off").succeeded()
-    client.get("/after")
-    assert "/before" in last_line(front)
+    assert client.status("/hushed", domain="silent.test") == 200
+    assert "/hushed" not in front.host.sh(f"cat {LOGS}/*.log")
 
 
+@pytest.mark.usefixtures("keys")
 def test_the_status_is_for_the_host_alone(front, client):
-    asked = "-H 'Host: nginx-status.localhost'"
-    front.deploy(variables={"nginx_status": True}).succeeded()
-    assert "Active connections" in front.host.sh(f"curl -s {asked} http://127.0.0.1/")
-    assert client.get("/", f"-i {asked}").split()[1] == "403"
-    assert '"text": "one"' in client.get("/")
-    front.deploy().succeeded()
-    assert front.host.gives_no_answer("nginx-status.localhost")
+    assert "Active connections" in front.host.get(host=STATUS)
+    assert client.status(domain=STATUS) == 403
+    assert client.status(options="-H 'X-Forwarded-For: 127.0.0.1'", domain=STATUS) == 403
+    assert "Active connections" not in front.host.get("/", "alpha.test")
+
+
+@pytest.mark.usefixtures("no_keys")
+def test_without_the_keys_sites_are_as_any_other(front, client):
+    found = client.headers(domain="mine.test")
+    assert "content-security-policy" not in found
+    assert found["x-frame-options"] == "SAMEORIGIN"
+    assert found["referrer-policy"] == "strict-origin-when-cross-origin"
+    for site in ("object", "object-path", "line-path", "silent"):
+        client.get("/some/page?token=1", domain=f"{site}.test")
+        assert '"GET /some/page?token=1 HTTP/1.1" 200' in last_line(front, site)
+    assert front.host.gives_no_answer(STATUS)

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import harness
 import pytest
 
 KEEP = "public, max-age=31536000, immutable"
 FOLDERS = {"/static/": "static", "/more/": "more"}
+MODULE = "libnginx-mod-http-brotli-static"
 pytestmark = pytest.mark.usefixtures("releases")
 
 # A name that has a digest, and one whose digits are a date.
 HASHED, DATED = "app-{}a1b2c3d4.js", "report-20260101.csv"
 
 
-def put(front, release: str) -> None:
+def put(folder, release: str) -> None:
     """Write the files of a release; the ones of another release are not among them."""
-    folder = front.folder / "alpha"
     for name in ("static", "more"):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for old in (folder / name).glob("app-*"):
             old.unlink()
         (folder / name / HASHED.format(release)).write_text(f"// {release}\n" * 500)
-        (folder / name / DATED).write_text(f"{release}\n" * 500)
+        (folder / name / DATED).write_text(f"{release}\n" * 1000)
         (folder / name / "picture.png").write_bytes(bytes(4000))
+
+
+def deploy(front, release: str, **variables: Any) -> None:
+    """Deploy a release, and beside it an app whose folders nobody asked to serve."""
+    folder = front.folder / "unserved"
+    put(front.folder / "alpha", release)
+    put(harness.write_app(folder, "unserved"), release)
+    nginx = {"domains": ["unserved.test"]}
+    front.host.deploy(
+        [front.entry(static=FOLDERS), harness.entry("unserved", folder, nginx=nginx)], **variables
+    ).succeeded()
 
 
 @pytest.fixture(scope="module")
 def releases(front):
     """Two releases, deployed one after the other."""
     for release in ("1", "2"):
-        put(front, release)
-        front.deploy(static=FOLDERS).succeeded()
+        deploy(front, release)
+    yield
+    front.host.sh(f"apt-get purge --yes brotli {MODULE}")
+    front.host.deploy([front.entry(), {"name": "unserved", "state": "absent"}]).succeeded()
 
 
 def head(client, path: str, *encodings: str) -> dict[str, str]:
@@ -55,6 +71,13 @@ def test_text_is_sent_as_the_build_has_compressed_it(front, client):
     assert "content-encoding" not in head(client, "/static/picture.png", "gzip")
 
 
+def test_the_build_compresses_nothing_without_folders_to_serve(front, client):
+    assert front.host.sh("ls /srv/alpha/current/static/*.gz") != ""
+    assert front.host.ti.run("ls /srv/unserved/current/static/*.gz").rc != 0
+    # It is the app that answers.
+    assert '"text": "unserved"' in client.get(f"/static/{DATED}", domain="unserved.test")
+
+
 def test_only_a_name_with_a_digest_is_kept_forever(client):
     hashed, dated = (head(client, f"/static/{name}") for name in (HASHED.format(2), DATED))
     assert hashed["cache-control"] == KEEP
@@ -62,18 +85,6 @@ def test_only_a_name_with_a_digest_is_kept_forever(client):
     # No header of the server is lost by that.
     assert "x-request-id" in hashed
     assert "immutable" not in head(client, f"/static/{HASHED.format(9)}").get("cache-control", "")
-
-
-def test_files_of_the_release_before_are_there_until_the_next_deploy(front, client):
-    before = f"/static/{HASHED.format(1)}"
-    answer = head(client, before, "gzip")
-    assert (answer["status"], answer["content-encoding"], answer["cache-control"]) == ("200", "gzip", KEEP)
-    assert head(client, f"/static/{HASHED.format(9)}")["status"] == "404"
-    assert head(client, f"/.webstack-previous{before}")["status"] == "404"
-    put(front, "3")
-    front.deploy(static=FOLDERS).succeeded()
-    assert head(client, before)["status"] == "404"
-    assert head(client, f"/static/{HASHED.format(2)}")["status"] == "200"
 
 
 @pytest.mark.parametrize(
@@ -91,9 +102,19 @@ def test_odd_paths_lead_to_no_file_of_the_code(client, path):
     assert "start_response" not in client.get(path, "--path-as-is")
 
 
-def test_the_build_compresses_nothing_without_folders_to_serve(front, client):
-    assert front.host.sh("ls /srv/alpha/current/static/*.gz") != ""
-    front.deploy(static={}).succeeded()
-    assert front.host.ti.run("ls /srv/alpha/current/static/*.gz").rc != 0
-    assert client.get(f"/static/{DATED}").startswith("{")  # it is the app that answers
-    front.deploy(static=FOLDERS).succeeded()
+def test_files_of_the_release_before_are_there_until_the_next_deploy(front, client):
+    before = f"/static/{HASHED.format(1)}"
+    answer = head(client, before, "gzip")
+    assert (answer["status"], answer["content-encoding"], answer["cache-control"]) == ("200", "gzip", KEEP)
+    assert head(client, f"/static/{HASHED.format(9)}")["status"] == "404"
+    assert head(client, f"/.webstack-previous{before}")["status"] == "404"
+    path = f"/static/{DATED}"
+    assert head(client, path, "br", "gzip")["content-encoding"] == "gzip"
+    # With the next release come Brotli and its module.
+    front.host.sh(f"apt-get install --yes --no-install-recommends {MODULE}")
+    deploy(front, "3", python_app_packages=["brotli"])
+    assert head(client, before)["status"] == "404"
+    assert head(client, f"/static/{HASHED.format(2)}")["status"] == "200"
+    assert head(client, path, "br", "gzip")["content-encoding"] == "br"
+    assert head(client, path, "gzip")["content-encoding"] == "gzip"
+    assert "content-encoding" not in head(client, path)

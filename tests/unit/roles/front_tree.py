@@ -32,7 +32,7 @@ DEBIAN_12: Mapping[str, Any] = {
     "acme": False,
     "by_tls": {},
     "issued": [],
-    "programs": ["certbot", "openssl"],
+    "programs": ["certbot", "logrotate", "openssl"],
 }
 DEBIAN_13: Mapping[str, Any] = {**DEBIAN_12, "nginx": "1.26.3", "openssl": "3.5.4"}
 # Debian's, without what is commented out there; {etc} stands for /etc/nginx.
