@@ -10,6 +10,7 @@ from typing import Any
 
 import harness
 import pytest
+from sites import another, beside
 from turns import take_turns
 
 # The app answers as the query says: status=404, header=Set-Cookie:a=b (several), wait=0.5, size=1000,
@@ -58,10 +59,6 @@ print(stream.read(length).decode())
 """
 
 NAMES = ("alpha.test", "www.alpha.test")
-
-# The sites of the manifest, and others beside them.
-AND_OTHERS = "{{ hostvars | webstack.python.nginx_sites(inventory_hostname, [inventory_hostname]) + others }}"
-SOCKET = "unix:/run/webstack/alpha/http.sock"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -129,15 +126,6 @@ class Client:
         return found
 
 
-def with_sites(sites: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
-    """Return the variables by which a proxy has these sites beside those of its manifest."""
-    others = [
-        {"name": name, "domains": [f"{name}.test"], "upstream": {"servers": [SOCKET]}, **keys}
-        for name, keys in (sites or {}).items()
-    ]
-    return {"nginx_sites": AND_OTHERS, "others": others} if others else {}
-
-
 @dataclasses.dataclass
 class Front:
     """The app `alpha` behind a proxy, which the tests serve in one way or another."""
@@ -157,13 +145,25 @@ class Front:
         variables: of the host. options: of ansible-playbook. sites: keys of further sites of the same app by
         their names; the domain of each is NAME.test.
         """
-        return self.host.deploy([self.entry(**keys)], *options, **with_sites(sites), **(variables or {}))
+        others = beside(*(another(name, **own) for name, own in sites.items())) if sites else {}
+        return self.host.deploy([self.entry(**keys)], *options, **others, **(variables or {}))
 
     def entry(self, **keys: Any) -> dict[str, Any]:
         """Return the manifest's entry."""
         app = harness.entry("alpha", harness.write_app(self.folder / "alpha", coda=AS_ASKED))
         app["nginx"].update(keys)
         return app
+
+    def log(self, site: str = "alpha") -> str:
+        """Return a site's access log with all that was asked until now.
+
+        Workers keep lines for a second, and write them when they end; so they are made to.
+        """
+        workers = self.host.sh("pgrep -P $(cat /run/nginx.pid)").split()
+        self.host.sh("systemctl reload nginx")
+        running = f"ls -d {' '.join(f'/proc/{pid}' for pid in workers)} 2>/dev/null"
+        self.host.sh(f"timeout 20 sh -c 'while {running}; do sleep 0.1; done'")
+        return self.host.sh(f"cat /var/log/nginx/{site}.access.log")
 
 
 @pytest.fixture(scope="session", params=names("-debian12", "-debian13"))
