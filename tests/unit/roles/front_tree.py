@@ -92,7 +92,6 @@ def _environment(kind: type[jinja2.Environment]) -> jinja2.Environment:
     environment = kind(
         loader=jinja2.FileSystemLoader(ROLE / "templates"),
         trim_blocks=True,
-        keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(_filters())
@@ -175,11 +174,10 @@ def render(
             own = {} if entry is None else {template["as"]: entry}
             path = template["dest"].format_map(entry or {})
             name, names = template["src"], {**known, **own}
-            tree[f"webstack/{path}"] = (
-                TEXTS.get_template(name).render(names)
-                if quickly
-                else ansible_rendering.render("nginx", name, names)
-            )
+            if quickly:
+                tree[f"webstack/{path}"] = TEXTS.get_template(name).render(names).rstrip("\n") + "\n"
+            else:
+                tree[f"webstack/{path}"] = ansible_rendering.render("nginx", name, names)
     return tree
 
 

@@ -106,6 +106,12 @@ def test_every_file_says_who_manages_it(name):
     assert not re.search(r"[ \t]$", text, re.MULTILINE)
 
 
+def test_each_directive_has_a_line_of_its_own():
+    """The end of a line is lost at the end of a part, but for that of a block of Jinja."""
+    text = tls("self_signed", nginx_status=True)
+    assert [line for line in text.splitlines() if re.search(r";\s*[a-z_]+ [^;]*;$", line)] == []
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_templates_are_filled_in_here_as_by_the_module(name):
     variables = {**FOUND, **yaml.safe_load((ROLE / "defaults/main.yml").read_text())}
@@ -136,8 +142,8 @@ def test_site_answers_its_domains_on_every_address():
         "server_name shop.example.com www.shop.example.com",
         "include /etc/nginx/webstack/include/server.conf",
         "include /etc/nginx/webstack/headers/shop.conf",
-        "access_log /var/log/nginx/shop.access.log combined",
         "error_log /var/log/nginx/shop.error.log",
+        "access_log /var/log/nginx/shop.access.log combined",
         "proxy_read_timeout 60s",
         "proxy_send_timeout 60s",
         "include /etc/nginx/webstack/include/pages.conf",
