@@ -95,8 +95,3 @@ def test_without_the_key_nothing_is_kept(front, client):
     front.deploy().succeeded()
     assert [went(client, "/?off") for _ in range(2)] == ["", ""]
     assert front.host.sh(f"ls {FOLDER}") == ""
-
-
-def test_wrong_times_are_refused(front):
-    said = front.deploy(cache="10").refused().message
-    assert "python_apps[0] (alpha): nginx.cache: '10' is not a time" in said

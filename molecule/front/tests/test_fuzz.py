@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 
+import pytest
+
 from tests.unit.roles import front_tree, hostile_sites
 
 COUNT = 200
@@ -22,6 +24,12 @@ for number in $(seq 0 {COUNT - 1}); do
     }}
 done
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nginx(front):
+    """Nginx is there, with what the role installs beside it."""
+    front.deploy().succeeded()
 
 
 def test_nginx_takes_what_the_rules_let_through(front, tmp_path):
@@ -49,4 +57,5 @@ def test_nginx_takes_what_the_rules_let_through(front, tmp_path):
 def test_nginx_refuses_what_is_broken(front):
     """The judge can refuse: a tree with a stray brace."""
     broken = f"mkdir {FOLDER} && echo 'events {{ }} }}' > {FOLDER}/nginx.conf"
-    front.host.sh(f"{broken} && ! nginx -t -q -c {FOLDER}/nginx.conf 2>&1; rm -r {FOLDER}")
+    said = front.host.sh(f"{broken}; nginx -t -q -c {FOLDER}/nginx.conf 2>&1; rm -r {FOLDER}")
+    assert 'unexpected "}"' in said

@@ -191,23 +191,3 @@ def test_a_head_has_the_room_that_the_host_gives_it(front, status):
     assert status("/", head) == 400
     front.deploy().succeeded()
     assert status("/", head) == 200
-
-
-@pytest.mark.parametrize(
-    ("keys", "problem"),
-    [
-        ({"rate_limit": {"rate": "20"}}, "nginx.rate_limit.rate: '20' is not a rate"),
-        ({"allow": []}, "nginx.allow: is an empty list, so nobody could enter"),
-        (
-            {"deny": ["10.0.0.1/8"]},
-            "nginx.deny: '10.0.0.1/8' is an address within a network; write 10.0.0.0/8",
-        ),
-        ({"methods": ["FETCH"]}, "nginx.methods: 'FETCH' is not a method"),
-        ({"basic_auth": {"users": {"al:ice": PASSWORD}}}, "nginx.basic_auth.users: the name of item 0"),
-    ],
-)
-def test_wrong_limits_are_refused_before_the_first_change(front, keys, problem):
-    run = front.deploy(**keys).refused()
-    assert problem in run.message
-    assert run.changed == []
-    assert PASSWORD not in run.text

@@ -80,16 +80,3 @@ def test_operators_get_through(front, client):
     assert client.get("/", STATUS) == "503"
     assert front.host.get(options=STATUS) == "200"
     front.deploy().succeeded()
-
-
-@pytest.mark.parametrize(
-    ("keys", "problem"),
-    [
-        ({"error_pages": {200: "a.html"}}, "nginx.error_pages: 200 is no error status"),
-        ({"error_pages": {404: "/etc/passwd"}}, "404: '/etc/passwd' is not a path inside the release"),
-        ({"maintenance": {"allow": ["office"]}}, "allow: 'office' is neither an address nor a network"),
-        ({"maintenance": "yes"}, "nginx.maintenance: must be true or false, or a mapping, not text"),
-    ],
-)
-def test_wrong_values_are_refused(front, keys, problem):
-    assert problem in front.deploy(**keys).refused().message

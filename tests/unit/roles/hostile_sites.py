@@ -37,6 +37,7 @@ PEM = pki.make_root("hostile").pem
 # What stands beside a key, for it to be taken, and what does not.
 BESIDE: Mapping[Path, Mapping[str, Any]] = {
     ("basic_auth", "realm"): {"basic_auth": {"users": {"alice": "secret"}}},
+    ("limits_exempt",): {"rate_limit": {"rate": "10r/s"}},
     ("static_fallback",): {"static": {"/static/": "/srv/shop/current/static"}},
     ("nginx_acme_eab_kid",): {"nginx_acme_eab_hmac_key": "secret"},
     ("nginx_acme_eab_hmac_key",): {"nginx_acme_eab_kid": "kid-1"},
@@ -50,7 +51,12 @@ FORMS: Mapping[Path, Callable[[str], list[Any]]] = {
     ("basic_auth", "users"): lambda text: [{"alice": f"secret{text}"}, {text: "secret"}],
     ("blocked_agents",): lambda text: [[f"Bot{text}"]],
     ("nginx_acme_root",): lambda text: [f"{PEM}{text}", f"{text}\n{PEM}"],
-    ("error_pages",): lambda text: [{"404": text}, {"404": f"/srv/{text}"}, {text: "/srv/404.html"}],
+    ("error_pages",): lambda text: [
+        {"404": text},
+        {"404": f"/srv/{text}"},
+        {text: "/srv/404.html"},
+        {text: "404.html"},
+    ],
     ("maintenance",): lambda text: [
         {"page": text},
         {"page": f"/srv/{text}"},
@@ -95,7 +101,6 @@ SAMPLES = (
     "POST",
     "json",
     "combined",
-    "self_signed",
     "X-Robots-Tag",
     "noindex",
     "$remote_addr",
@@ -232,7 +237,7 @@ def shapes(path: Path, option: Option, text: str) -> list[Any]:
     """Return the values of a key's type that have a text in each place for one."""
     if path in FORMS:
         return FORMS[path](text)
-    mappings = [{text: "a"}, {"/static/": text}, {"a": text}]
+    mappings = [{text: "a"}, {text: "/srv/a"}, {"/static/": text}, {"a": text}]
     values: list[Any] = {
         "str": [text],
         "path": [text],

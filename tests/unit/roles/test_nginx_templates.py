@@ -106,6 +106,12 @@ def test_every_file_says_who_manages_it(name):
     assert not re.search(r"[ \t]$", text, re.MULTILINE)
 
 
+def test_the_role_judges_each_variable_that_has_a_rule():
+    """A playbook of one's own has no preflight; what is no text by a rule, the role's spec judges."""
+    judged = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__nginx_variables"]
+    assert judged.keys() >= _nginx.VARIABLE_RULES.keys()
+
+
 def test_each_directive_has_a_line_of_its_own():
     """The end of a line is lost at the end of a part, but for that of a block of Jinja."""
     text = tls("self_signed", nginx_status=True)
