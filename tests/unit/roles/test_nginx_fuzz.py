@@ -84,7 +84,7 @@ TAKE_SIGNS = {
     *("basic_auth.realm", "basic_auth.users", "blocked_agents", "headers"),
     *("nginx_headers", "nginx_acme_directory", "nginx_acme_eab_kid", "nginx_acme_root"),
 }
-TRIES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+TRIES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def parse(tree, folder):
