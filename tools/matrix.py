@@ -10,7 +10,7 @@ from tools.checkout import CACHE
 from tools.results import total
 
 # Scenarios that do more with WIDE=1 in their environment.
-WIDE = ("faults", "lifecycle", "refusals", "tls")
+WIDE = ("faults", "front", "lifecycle", "refusals", "tls")
 TABLES = CACHE / "tables"
 
 

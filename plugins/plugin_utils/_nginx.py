@@ -113,12 +113,8 @@ VARIABLE_RULES = {
     "nginx_worker_connections": Rule("write a whole number from 0", _rules.between(0)),
     **_acme.VARIABLE_RULES,
     **{name: rule for part in FEATURES.values() for name, rule in part.VARIABLE_RULES.items()},
-    **{
-        f"nginx_proxy_{name}_timeout": Rule(
-            _rules.USE_NGINX_TIME, _rules.matches(_rules.NGINX_TIME, "is not a time", _rules.USE_NGINX_TIME)
-        )
-        for name in ("connect", "read")
-    },
+    "nginx_proxy_connect_timeout": _site_limits.TIME,
+    "nginx_proxy_read_timeout": _site_limits.TIME,
 }
 
 

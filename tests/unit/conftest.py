@@ -1,4 +1,4 @@
-"""An https server on loopback, with a password if it shall have one, for what is fetched for real."""
+"""Ansible's importer, and an https server on loopback for what is fetched for real."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pki
 import pytest
+from ansible.plugins.loader import init_plugin_loader
+
+# Before anything imports the collection: templates find its filters by Ansible's importer alone.
+init_plugin_loader()
 
 
 class Loopback:

@@ -160,8 +160,3 @@ def test_without_the_key_nothing_is_kept(uncached, client):
 def test_a_refused_change_leaves_no_folder(uncached):
     uncached.deploy(cache="1h", extra="no_such_directive on;", sites={"short": {"cache": "1s"}}).refused()
     assert folders(uncached) == ["short"]
-
-
-def test_a_wrong_time_is_refused(front):
-    said = front.deploy(cache="10").refused().message
-    assert "python_apps[0] (alpha): nginx.cache: '10' is not a time" in said

@@ -293,31 +293,3 @@ def test_the_defaults_of_the_host_are_back(front, client):
     assert status(client, path="/.git/config") == 404
     assert status(client, path="/?wait=2") == 200
     assert front.host.sh("ls /etc/nginx/webstack/secrets 2>/dev/null || true") == ""
-
-
-def test_wrong_limits_are_refused_before_the_first_change(front):
-    run = front.deploy(
-        rate_limit={"rate": "20"},
-        connection_limit=0,
-        limits_exempt=["office"],
-        allow=[],
-        deny=["10.0.0.1/8"],
-        methods=["FETCH"],
-        basic_auth={"users": {"al:ice": PASSWORD}},
-        max_body_size="10",
-        variables={"nginx_trusted_proxies": ["0.0.0.0/0"]},
-    ).refused()
-    for problem in (
-        "nginx.rate_limit.rate: '20' is not a rate",
-        "nginx.connection_limit: ",
-        "nginx.limits_exempt: 'office' is neither an address nor a CIDR",
-        "nginx.allow: is an empty list, so nobody could enter",
-        "nginx.deny: '10.0.0.1/8' is an address within a network; write 10.0.0.0/8",
-        "nginx.methods: 'FETCH' is not a method",
-        "nginx.basic_auth.users: the name of item 0",
-        "nginx.max_body_size: '10' ",
-        "nginx_trusted_proxies: 0.0.0.0/0 is everybody",
-    ):
-        assert problem in run.message
-    assert run.changed == []
-    assert PASSWORD not in run.text

@@ -140,17 +140,3 @@ def test_maintenance_ends(opened, front, client):
     assert "our own" not in page(client)[1]
     assert '"text": "one"' in page(client, path="/?status=404")[1]
     assert front.host.master("alpha") == opened
-
-
-def test_wrong_values_are_refused(front):
-    said = front.deploy(
-        error_pages={200: "a.html", 404: "/etc/passwd"}, maintenance={"allow": ["office"], "until": "noon"}
-    ).refused()
-    for problem in (
-        "nginx.error_pages: 200 is no error status",
-        "404: '/etc/passwd' is not a path inside the release",
-        "allow: 'office' is neither an address nor a network",
-        "nginx.maintenance: until: unknown key",
-    ):
-        assert problem in said.message
-    assert said.changed == []

@@ -64,14 +64,6 @@ def test_a_header_of_the_app_goes_before(client):
 
 
 @pytest.mark.usefixtures("keys")
-def test_headers_that_nginx_cannot_send_are_refused(front, client):
-    run = front.deploy(headers={"X-Line": "a\nSet-Cookie: b=c", "X-Variable": "$host"}).refused()
-    for name in ("X-Line", "X-Variable"):
-        assert f"nginx.headers: {name} has a character that nginx cannot send as it is" in run.message
-        assert name.lower() not in client.headers()
-
-
-@pytest.mark.usefixtures("keys")
 def test_the_log_is_that_of_the_site(front, client):
     client.get("/some/page?token=1", "-e http://alpha.test/?token=2")
     line = last_line(front, "alpha")

@@ -22,6 +22,8 @@ from ansible.plugins.test.core import TestModule as CoreTests
 from ansible_collections.webstack.python.plugins.module_utils._nginx_tree import HOOK
 from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
 
+from tests.unit.roles import ansible_rendering
+
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/nginx"
 # What webstack.python.nginx_info finds on a fresh Debian 12 and 13.
@@ -90,7 +92,6 @@ def _environment(kind: type[jinja2.Environment]) -> jinja2.Environment:
     environment = kind(
         loader=jinja2.FileSystemLoader(ROLE / "templates"),
         trim_blocks=True,
-        keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(_filters())
@@ -154,8 +155,13 @@ def findings(sites: list[dict[str, Any]], **given: Any) -> list[str]:
     return _nginx.findings(sites, given)
 
 
-def render(sites: list[dict[str, Any]], found: Mapping[str, Any] = DEBIAN_12, **given: Any) -> dict[str, str]:
-    """Return the tree's files by their path below /etc/nginx."""
+def render(
+    sites: list[dict[str, Any]], found: Mapping[str, Any] = DEBIAN_12, *, quickly: bool = False, **given: Any
+) -> dict[str, str]:
+    """Return the tree's files by their path below /etc/nginx.
+
+    quickly: by Jinja alone, for thousands of trees; a test of test_nginx_fuzz.py holds the two together.
+    """
     known = variables(sites, found, **given)
     tree = {
         "nginx.conf": NGINX_CONF.format(etc="/etc/nginx"),
@@ -167,7 +173,11 @@ def render(sites: list[dict[str, Any]], found: Mapping[str, Any] = DEBIAN_12, **
         for entry in entries:
             own = {} if entry is None else {template["as"]: entry}
             path = template["dest"].format_map(entry or {})
-            tree[f"webstack/{path}"] = TEXTS.get_template(template["src"]).render({**known, **own})
+            name, names = template["src"], {**known, **own}
+            if quickly:
+                tree[f"webstack/{path}"] = TEXTS.get_template(name).render(names).rstrip("\n") + "\n"
+            else:
+                tree[f"webstack/{path}"] = ansible_rendering.render("nginx", name, names)
     return tree
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.webstack.python.plugins.plugin_utils._spec import documented
 
 from tests.unit.roles import front_tree
 
@@ -30,16 +31,80 @@ LONG = {
     "name": "a" * 31,
     "domains": [f"{'a' * 63}.{'b' * 63}.{'c' * 63}.example.com", "*.shop.example.com"],
 }
+ROOT = {"name": "docs", "domains": ["docs.example.com"], "root": "/srv/www/docs"}
+LIMITED = {
+    **SHOP,
+    "rate_limit": {"rate": "20r/s", "burst": 40},
+    "connection_limit": 20,
+    "limits_exempt": ["10.0.0.0/8"],
+    "methods": ["GET", "POST"],
+    "allow": ["10.0.0.0/8", "2001:db8::/32"],
+    "deny": ["10.1.0.0/16"],
+    "basic_auth": {"users": {"alice": "secret"}, "realm": "Staff only"},
+    "blocked_paths": ["/wp-admin/", "/."],
+    "blocked_agents": ["sqlmap", "bad.bot (x)"],
+    "read_timeout": "2m",
+}
+SAID = {
+    **SHOP,
+    "headers": {"Content-Security-Policy": "default-src 'self'", "X-Frame-Options": ""},
+    "access_log": "json",
+    "log_query": False,
+    "buffering": False,
+}
+KEPT = {
+    **SHOP,
+    "cache": "1s",
+    "static": STATIC,
+    "static_fallback": {"/static/": "/srv/shop/previous/shop/static"},
+    "error_pages": {404: "/srv/shop/current/errors/404.html", 502: "/srv/shop/current/errors/502.html"},
+    "maintenance": {"allow": ["192.0.2.0/24"], "page": "/srv/shop/down.html", "health": "/healthz"},
+}
+PLACED = [
+    {**SHOP, "redirects": ["example.com"], "tls": "self_signed"},
+    {**SHOP, "name": "wiki", "path": "/wiki/", "extra": "location = /x {\n    return 204;\n}\n"},
+    {**ROOT, "domains": SHOP["domains"], "path": "/docs/"},
+]
+SIZES = {
+    "nginx_client_max_body_size": "50m",
+    "nginx_cache_max_size": "500m",
+    "nginx_proxy_connect_timeout": "5s",
+    "nginx_client_header_timeout": "5s",
+    "nginx_client_body_timeout": "5s",
+    "nginx_send_timeout": "5s",
+    "nginx_keepalive_timeout": "30s",
+    "nginx_keepalive_requests": 2000,
+    "nginx_large_client_header_buffers": "4 16k",
+    "nginx_limit_nofile": 4096,
+    "nginx_worker_connections": 1024,
+    "nginx_sandbox": "off",
+    "nginx_writable_paths": ["/srv/logs"],
+    "nginx_purge": True,
+}
 MANIFESTS = {
     "no site": ([], {}),
     "a site": ([SHOP], {}),
     "several servers": ([{**SHOP, "upstream": {"servers": ["10.0.0.11:8000", "[fd00::1]:8000"]}}], {}),
     "several sites": ([SHOP, BLOG, ANY], {}),
     "a site for every name": ([{**ANY, "tls": "self_signed"}], {}),
-    "static folders": ([{**SHOP, "static": STATIC}], {}),
+    "static folders, cache and pages": ([KEPT], SIZES),
+    "limits behind a proxy": (
+        [LIMITED],
+        {
+            "nginx_trusted_proxies": ["192.0.2.0/24"],
+            "nginx_real_ip_header": "CF-Connecting-IP",
+            "nginx_blocked_paths": [],
+        },
+    ),
+    "headers and logs": (
+        [SAID, BLOG],
+        {"nginx_headers": {"X-Mine": "1"}, "nginx_access_log": "json", "nginx_status": True},
+    ),
+    "paths and redirects": ([*PLACED, {**BLOG, "state": "absent"}], {"nginx_tls": "self_signed"}),
+    "a static site": ([ROOT], {}),
     "TLS in every way": (
         [TLS, {**BLOG, "tls": "acme"}, {**ANY, "tls": OWN}, {**LONG, "tls": "off"}],
-        {"nginx_hsts_include_subdomains": True},
+        {"nginx_hsts_include_subdomains": True, "nginx_hsts_max_age": 3600},
     ),
     "raw directives": ([{**SHOP, "extra": EXTRA, "max_body_size": "0"}], {}),
     "long names": ([LONG], {}),
@@ -58,6 +123,9 @@ REASONS = {
     "worker_rlimit_nofile_vs_connections": "the unit's LimitNOFILE says so, see test_nginx_unit.py",
     "hsts_header": "a browser must not be bound to a certificate that it warns of, or that is still to come",
     "http2_misdirected_request": "the server returns 421 by itself, whatever the location",
+    "if_is_evil": "the block ends in a return, and says which page goes with it; nothing of it is left over",
+    "return_bypasses_allow_deny": "what returns in a site refuses, or repeats the path that was asked for",
+    "try_files_is_evil_too": "a cache of open files would go on serving a release that has gone",
     "ssl_ecdh_curve": "the post-quantum curve is named only where the host's OpenSSL has it",
 }
 MAIN = {("worker_rlimit_nofile_vs_connections", "nginx.conf")}
@@ -66,12 +134,23 @@ HSTS = "hsts_header"
 EXPECTED = {
     "a site for every name": {(HSTS, "webstack/sites/any.conf")},
     "TLS in every way": {(HSTS, "webstack/sites/blog.conf")},
+    "static folders, cache and pages": {
+        ("if_is_evil", "webstack/sites/shop.conf"),
+        ("try_files_is_evil_too", "webstack/sites/shop.conf"),
+    },
+    "limits behind a proxy": {("return_bypasses_allow_deny", "webstack/sites/shop.conf")},
+    "paths and redirects": {
+        (HSTS, "webstack/sites/shop.conf"),
+        ("http2_misdirected_request", "webstack/http.conf"),
+    },
     "ports of one's own": {
         (HSTS, "webstack/sites/shop.conf"),
         ("http2_misdirected_request", "webstack/http.conf"),
     },
 }
 CURVES = {("ssl_ecdh_curve", "webstack/include/tls.conf")}
+# TLS is in a file that only sites with it include.
+BY_TLS = ("a site for every name", "TLS in every way", "paths and redirects", "ports of one's own")
 
 
 def audit(conf):
@@ -99,9 +178,21 @@ def test_gixy_finds_nothing_but_what_has_a_reason(manifest, host, tmp_path):
     assert front_tree.findings(sites, **variables) == []
     tree = front_tree.render(sites, getattr(front_tree, host), **variables)
     expected = MAIN | EXPECTED.get(manifest, set())
-    if host == "DEBIAN_13" and manifest in EXPECTED:
+    if host == "DEBIAN_13" and manifest in BY_TLS:
         expected |= CURVES
     assert audit(front_tree.write(tree, tmp_path)) == expected
+
+
+# What certbot is told is no part of nginx's tree, and whose manifests the sites are made of is none either.
+NOT_PRINTED = ("nginx_sites", "nginx_app_hosts", "nginx_acme_")
+
+
+def test_manifests_use_every_key():
+    options = documented("nginx")
+    entries = [site for sites, _variables in MANIFESTS.values() for site in sites]
+    assert set().union(*entries) == set(options["nginx_sites"].options)
+    variables = set().union(*(variables for _sites, variables in MANIFESTS.values()))
+    assert variables == {name for name in options if not name.startswith(NOT_PRINTED)}
 
 
 def test_each_accepted_finding_has_a_reason_and_each_reason_a_finding():
