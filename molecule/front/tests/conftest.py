@@ -11,6 +11,8 @@ import harness
 import pytest
 from turns import take_turns
 
+pytest_plugins = ["attacks"]
+
 # The app answers as the query says: status=404, header=Set-Cookie:a=b (several), wait=0.5, size=1000.
 AS_ASKED = '''
 import time
