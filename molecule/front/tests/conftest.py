@@ -13,6 +13,8 @@ import pytest
 from sites import another, beside
 from turns import take_turns
 
+pytest_plugins = ["attacks"]
+
 # The app answers as the query says: status=404, header=Set-Cookie:a=b (several), wait=0.5, size=1000,
 # environ=HTTP_AUTHORIZATION.
 AS_ASKED = '''
@@ -166,7 +168,14 @@ class Front:
         return self.host.sh(f"cat /var/log/nginx/{site}.access.log")
 
 
-@pytest.fixture(scope="session", params=names("-debian12", "-debian13"))
+@pytest.fixture(
+    scope="session",
+    # They share the client, and an attack on one would be felt by the other one.
+    params=[
+        pytest.param(name, marks=pytest.mark.xdist_group("client"))
+        for name in names("-debian12", "-debian13")
+    ],
+)
 def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> harness.Host:
     """A proxy that runs the app, too."""
     return harness.Host(request.param, tmp_path_factory.mktemp("host"))

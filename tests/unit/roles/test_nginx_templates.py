@@ -634,11 +634,14 @@ def test_an_app_that_binds_browsers_to_https_itself_is_left_to_it():
     assert hsts == ['"on:" "max-age=63072000"', 'default ""']
 
 
+LOG = "access_log /var/log/nginx/shop.access.log"
+
+
 @pytest.mark.parametrize(
     ("keys", "line"),
     [
-        ({}, "access_log /var/log/nginx/shop.access.log combined buffer=64k flush=1s"),
-        ({"access_log": "json"}, "access_log /var/log/nginx/shop.access.log webstack_json buffer=64k flush=1s"),
+        ({}, f"{LOG} combined buffer=64k flush=1s"),
+        ({"access_log": "json"}, f"{LOG} webstack_json buffer=64k flush=1s"),
         ({"access_log": "off"}, "access_log off"),
     ],
 )
