@@ -117,6 +117,7 @@ class Sets:
             return False
         name, at = name_of(self._wanted(request.live, request)), self._led(self.current)
         if not self._is_at(self.current, name) and not exchange(self.current, self.previous):
+            # A file system that cannot do that, as on an app's host.
             self._point(self.current, name)
             self._point(self.previous, at)
         self._point(self.current, name)

@@ -218,6 +218,7 @@ def test_a_kill_anywhere_loses_nothing_and_the_next_run_puts_it_right(proxy, mon
         except Killed:
             pass
     assert proxy.answered() >= {"b", swapped}
+    assert proxy.differs("c", swapped) or len(list(proxy.sets.folder.iterdir())) == 4
     proxy.deploy("c", swapped)
     assert (proxy.answered(), proxy.common()) == ({"b", "c"}, "c")
     assert len(list(proxy.sets.folder.iterdir())) == 4
