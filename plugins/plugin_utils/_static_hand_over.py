@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _only
-from ansible_collections.webstack.python.plugins.plugin_utils._data import entries, plain
+from ansible_collections.webstack.python.plugins.plugin_utils._data import items_of, plain_or_unreadable, read
 from ansible_collections.webstack.python.plugins.plugin_utils._manifest import Inventory
 
 # What the module release_static has found of each app: a digest by kind, offered and live.
@@ -33,25 +33,32 @@ def archive(run: Path, digest: str) -> Path:
 def handed(inventory: Inventory, proxy: str) -> dict[str, App]:
     """Return the apps by name whose static files a proxy gets: those of which one host is another.
 
-    Raises ValueError where a manifest is no list of mappings, and what Ansible raises where a template
-    cannot be filled in.
+    What is wrong in a manifest, which the preflight says, counts as not there.
     """
     if "nginx_sites" in inventory.hostvars[proxy]:
         # It says itself what it serves.
         return {}
     found: dict[str, App] = {}
     for host in inventory.app_hosts_of(proxy):
-        for name, folders in _static(inventory.hostvars[host], host):
+        for name, folders in _static(inventory.hostvars[host]):
             found.setdefault(name, App(folders, [])).hosts.append(host)
     return {name: app for name, app in found.items() if app.hosts != [proxy]}
 
 
-def _static(variables: Mapping[str, Any], host: str) -> Iterator[tuple[str, list[str]]]:
-    for app in entries(variables.get("python_apps", []), f"{host}: python_apps"):
+def _static(variables: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    apps = items_of(read(variables, "python_apps")) if "python_apps" in variables else None
+    for app in apps or ():
+        name, state = _value(app, "name"), _value(app, "state")
         # Of this section no other key is read, as some may be secret.
-        folders = set(plain(app.get("nginx", {}).get("static", {})).values())
-        if folders and plain(app.get("state", "present")) == "present":
-            yield plain(app["name"]), sorted(folders)
+        static = _value(read(app, "nginx"), "static") if isinstance(app, Mapping) and "nginx" in app else None
+        if isinstance(name, str) and isinstance(static, Mapping) and static and state in (None, "present"):
+            yield name, sorted({folder for folder in static.values() if isinstance(folder, str)})
+
+
+def _value(container: object, key: str) -> object:
+    """Return the value of a key, None where there is no such key."""
+    is_there = isinstance(container, Mapping) and key in container
+    return plain_or_unreadable(read(container, key)) if is_there else None
 
 
 def apps_of(
@@ -60,7 +67,7 @@ def apps_of(
     """Return what release_static is asked of an app host.
 
     only: the apps that the run is for. rollbacks: what role gunicorn's tasks rollback_check have found.
-    Raises ValueError, and as handed does.
+    Raises ValueError for no selection.
     """
     chosen = _only.names(only)
     releases = {result["entry"]: result.get("release") or "" for result in rollbacks}
@@ -84,7 +91,7 @@ def found(hostvars: Mapping[str, Any], hosts: Iterable[str], name: str) -> dict[
 def requests(inventory: Inventory, digests: Mapping[str, Found]) -> list[dict[str, Any]]:
     """Return what nginx_static is asked of each proxy that gets something.
 
-    digests: by the hosts of the run. Raises as handed does.
+    digests: by the hosts of the run.
     """
     wanted = [
         {
@@ -120,7 +127,7 @@ def archives_of(
 def left_out(inventory: Inventory, proxy: str, hosts: Sequence[str]) -> list[dict[str, Any]]:
     """Return the apps whose files a proxy must have already, as their hosts are none of the run's.
 
-    hosts: those of the run. Raises as handed does.
+    hosts: those of the run.
     """
     return [
         {"name": name, "hosts": app.hosts}

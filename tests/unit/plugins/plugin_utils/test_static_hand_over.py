@@ -48,6 +48,23 @@ def test_nothing_goes_where_no_other_host_serves_the_app_by_the_manifest(proxies
     assert static_apps(hosts(app(), front=front), "app1", APPS, proxies) == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "shop",
+        ["shop"],
+        [{"nginx": {"static": {"/s/": "s"}}}],
+        [app(nginx="static")],
+        [app(nginx={"static": ["s"]})],
+        [app(nginx=None)],
+    ],
+)
+def test_what_the_preflight_refuses_is_passed_over_until_it_does(wrong):
+    assert (
+        static_left_out({"app1": {"python_apps": wrong}, "front": {}}, "front", [], ["app1"], ["front"]) == []
+    )
+
+
 def test_a_proxy_that_is_one_of_several_hosts_of_an_app_gets_its_own_files_too():
     hostvars = hosts(app())
     hostvars["app1"]["nginx_app_hosts"] = APPS
