@@ -32,6 +32,7 @@ ARGUMENTS = {
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
     "logs": {"type": "list", "elements": "str", "default": []},
     "caches": {"type": "list", "elements": "str", "default": []},
+    "static": {"type": "list", "elements": "str", "default": []},
     "worker_connections": {"type": "int", "default": 0},
     "purge": {"type": "bool", "default": False},
 }
@@ -42,6 +43,7 @@ PASSED_ON = (
     "keep_certificates",
     "logs",
     "caches",
+    "static",
     "worker_connections",
     "purge",
 )

@@ -142,6 +142,13 @@ options:
         C(sites-enabled/default).
     type: bool
     default: true
+  static:
+    description:
+      - Names of sites that serve copies of static files of other hosts, see M(webstack.python.nginx_static).
+        Those of other sites are removed.
+    type: list
+    elements: str
+    default: []
   worker_connections:
     description:
       - How many connections a worker has at once. C(nginx.conf) alone can say so, of which this number is
@@ -211,6 +218,7 @@ from ansible_collections.webstack.python.plugins.module_utils import (
     _nginx_logs,
     _nginx_server,
     _nginx_tree,
+    _static_sets,
     _systemd,
 )
 from ansible_collections.webstack.python.plugins.module_utils._certificate_info import by_tls
@@ -250,6 +258,7 @@ ARGUMENTS = {
     "keep_certificates": {"type": "list", "elements": "str", "default": []},
     "logs": {"type": "list", "elements": "str", "default": []},
     "caches": {"type": "list", "elements": "str", "default": []},
+    "static": {"type": "list", "elements": "str", "default": []},
     "worker_connections": {"type": "int", "default": 0},
     "purge": {"type": "bool", "default": False},
 }
@@ -298,7 +307,8 @@ def foresee(module: AnsibleModule, requests: list[Request], scratch: Path) -> Ou
     to_be = {f"tls/{request.name}": f"{certificates.store.own}/{request.name}/(new)" for request in missing}
     transaction = plan(module, {**certificates.links(), **to_be}, scratch)
     outcome = dataclasses.replace(transaction, judged=not missing).run(check=True)
-    outcome.changed = outcome.changed or bool(Caches().others(module.params["caches"]))
+    unused = [*Caches().others(module.params["caches"]), *_static_sets.others(module.params["static"])]
+    outcome.changed = outcome.changed or bool(unused)
     return outcome
 
 
@@ -318,6 +328,7 @@ def apply(module: AnsibleModule, requests: list[Request]) -> Outcome:
         # After a refusal, that is what was made for it.
         certificates.prune(_nginx_tree.look(layout).links.values())
     dropped = drop_caches(caches, cached, outcome)
+    dropped += _static_sets.remove_others(module.params["static"])
     outcome.changed = outcome.changed or bool(made or left or dropped)
     outcome.repaired += [f"removed {path}, which no site used" for path in left]
     return outcome

@@ -42,6 +42,21 @@ options:
     description: Whether this host's Nginx is managed in this run.
     type: bool
     default: false
+  static:
+    description: The apps whose static files this proxy must have already, as the run leaves out their hosts.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The app's name.
+        type: str
+        required: true
+      hosts:
+        description: The hosts that have the app.
+        type: list
+        elements: str
+        required: true
 attributes:
   check_mode:
     support: full
@@ -79,6 +94,7 @@ from ansible_collections.webstack.python.plugins.module_utils._release_layout im
     ReleaseError,
     is_managed,
 )
+from ansible_collections.webstack.python.plugins.module_utils._static_sets import Sets
 from ansible_collections.webstack.python.plugins.module_utils._traces import of_the_manifest
 
 UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system")
@@ -137,6 +153,16 @@ def front_findings(root: Path) -> list[str]:
     return [f"nginx: {problem}" for problem in _nginx_tree.foreign(_nginx_tree.Layout(root))]
 
 
+def static_findings(name: str, hosts: list[str], root: Path) -> list[str]:
+    """Say whether this proxy lacks the static files of an app that the run cannot bring."""
+    if Sets(name, root).current.is_dir():
+        return []
+    return [
+        f"nginx: the static files of '{name}' are not on this proxy, and the run leaves out who has them; "
+        f"run for {', '.join(hosts)}, too"
+    ]
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -153,6 +179,15 @@ def main() -> None:
                 },
             },
             "proxy": {"type": "bool", "default": False},
+            "static": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "hosts": {"type": "list", "elements": "str", "required": True},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -165,6 +200,8 @@ def main() -> None:
         findings += unit_findings(app["entry"], app["name"], root)
     if module.params["proxy"]:
         findings += front_findings(root)
+    for app in module.params["static"]:
+        findings += static_findings(app["name"], app["hosts"], root)
     if findings:
         title = f"The manifest is refused, nothing was changed ({len(findings)} to mend):"
         module.fail_json(msg="\n".join([title, *findings]), findings=findings)

@@ -15,6 +15,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils import (
     _rules,
     _site_pages,
     _site_place,
+    _site_static,
     _source_rules,
 )
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
@@ -281,7 +282,7 @@ def _ports_of_nginx(entries: Iterable[Entry], listens: Iterable[object]) -> Iter
 def _out_of_reach(
     entries: Iterable[Entry], proxy: str, variables: Mapping[str, Any]
 ) -> Iterator[tuple[Entry, Finding]]:
-    """A proxy on another host reaches neither a unix socket, nor a loopback address, nor a folder."""
+    """A proxy on another host reaches neither a unix socket, nor a loopback address, nor what is shared."""
     for entry in entries:
         if not entry.present:
             continue
@@ -295,8 +296,11 @@ def _out_of_reach(
             for _problem in _rules.servers([server]):
                 problem = f"the proxy {proxy} would ask {server!r}; set webstack_address for {entry.host}"
                 yield entry, Finding("listen", problem)
-        if entry.get("nginx.static"):
-            problem = f"its folders are not on the proxy {proxy}; remove it, the app serves these files"
+        for prefix, folder, shared in _site_static.shared_folders(entry):
+            problem = (
+                f"{prefix}: what is in the shared '{shared}' changes at any time, and the proxy {proxy} has "
+                f"copies of '{folder}'; remove the prefix, the app serves these files"
+            )
             yield entry, Finding("nginx.static", problem)
         for key in _site_pages.files_of(entry.get("nginx", {})):
             problem = f"its pages are not on the proxy {proxy}; remove them, the app has its own"

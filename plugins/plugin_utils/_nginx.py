@@ -144,6 +144,7 @@ class NginxSite(TypedDict):
     catch_all: bool  # no domains: the site answers every name
     upstream: Upstream | None  # None where its files are all there is
     static: list[_site_static.Static]
+    handed: bool  # whether these are copies of those on other hosts
     max_body_size: str
     tls: Certificate | None
     extra: str
@@ -245,8 +246,8 @@ def derive(
     """Join the app hosts' manifests into one host's entries of nginx_sites.
 
     An app on the host itself is reached as it listens there; an app on another host at that
-    host's webstack_address (else its ansible_host, else its inventory name). An app that is
-    absent everywhere gives no entry.
+    host's webstack_address (else its ansible_host, else its inventory name). Static files of an app
+    on another host are those that were handed over. An app that is absent everywhere gives no entry.
     own: variables of the host itself that hostvars may lack, such as those of the play.
     Raises ValueError where a manifest is no list of mappings, and what Ansible raises where a
     template cannot be filled in.
@@ -262,6 +263,9 @@ def derive(
             known = sites.setdefault(site["name"], site)
             if known is not site:
                 known["upstream"]["servers"] += site["upstream"]["servers"]
+            if not local:
+                # Its pages may name files that an own release does not have yet.
+                known.update(_site_static.derive(site["name"], _static(app), local=False))
     return list(sites.values())
 
 
@@ -283,11 +287,16 @@ def _site(
             "keepalive": KEEPALIVE[worker_class or "gthread"],
         },
     }
-    site.update(_site_static.derive(name, nginx.get("static", {})))
+    site.update(_site_static.derive(name, _static(app), local=local))
     site.update({key: nginx[key] for key in SITE_KEYS if key in nginx})
     health = plain(app.get("health", {})).get("path", "")
     site.update(_site_pages.of_app(nginx, health, f"/srv/{name}/current"))
     return site
+
+
+def _static(app: Mapping[str, Any]) -> dict[str, str]:
+    folders: dict[str, str] = plain(app.get("nginx", {})).get("static", {})
+    return folders
 
 
 def local_server(name: str, listen: str) -> str:
@@ -348,6 +357,7 @@ def _resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> NginxSite
         catch_all=not entry.get("domains"),
         upstream=_upstream(entry),
         static=_site_static.resolve(entry, place["path"]),
+        handed=_site_static.is_handed(entry),
         max_body_size=entry.get("max_body_size", defaults["max_body_size"]),
         tls=_certificate(entry["name"], _tls.read(entry.get("tls", defaults["tls"]))),
         extra=entry.get("extra", ""),

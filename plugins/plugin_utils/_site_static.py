@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any, TypedDict
 
 from ansible_collections.webstack.python.plugins.plugin_utils import _rules, _site_place
@@ -12,6 +13,8 @@ from ansible_collections.webstack.python.plugins.plugin_utils._entries import Be
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule
 
 USE_ABSOLUTE = "write URL prefixes to absolute paths"
+# Below it, a proxy keeps the files of apps on other hosts; see module_utils/_static_sets.py.
+HANDED = "/var/lib/webstack/static"
 
 
 class Static(TypedDict):
@@ -38,14 +41,33 @@ def _fallback_of_nothing(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Find
             yield entry, Finding("static_fallback", f"{prefix} is not in static; add it there, or remove it")
 
 
-def derive(name: str, folders: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the keys of an app's entry of nginx_sites. folders: those of its release, by their prefixes."""
+def derive(name: str, folders: Mapping[str, str], *, local: bool) -> dict[str, dict[str, str]]:
+    """Return the keys of an app's entry of nginx_sites.
+
+    folders: those of its release, by their prefixes. local: whether the release is on the proxy.
+    """
+    top = f"/srv/{name}" if local else f"{HANDED}/{name}"
     links = {"static": "current", "static_fallback": "previous"}
     return {
-        key: {prefix: f"/srv/{name}/{link}/{folder}" for prefix, folder in folders.items()}
+        key: {prefix: f"{top}/{link}/{folder}" for prefix, folder in folders.items()}
         for key, link in links.items()
         if folders
     }
+
+
+def shared_folders(entry: Entry) -> Iterator[tuple[str, str, str]]:
+    """Yield each prefix of an app with its folder, where that lies in what is shared, or has it within."""
+    for prefix, folder in entry.get("nginx.static", {}).items():
+        for shared in entry.get("shared", []):
+            one, other = PurePosixPath(folder), PurePosixPath(shared)
+            if one.is_relative_to(other) or other.is_relative_to(one):
+                yield prefix, folder, shared
+
+
+def is_handed(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a site's folders are copies of those on other hosts."""
+    top = f"{HANDED}/{entry['name']}/"
+    return any(folder.startswith(top) for folder in entry.get("static", {}).values())
 
 
 def resolve(entry: Mapping[str, Any], path: str) -> list[Static]:

@@ -120,6 +120,16 @@ def test_units_of_someone_else_are_found_by_name(root):
     assert in_usr.startswith(f"{ENTRY}: name: the unit gunicorn-shop.service of this host")
 
 
+def test_static_files_that_the_run_cannot_bring_must_be_there(root):
+    (finding,) = preflight.static_findings("shop", ["app1", "app2"], root)
+    assert finding == (
+        "nginx: the static files of 'shop' are not on this proxy, and the run leaves out who has them; "
+        "run for app1, app2, too"
+    )
+    (root / "var/lib/webstack/static/shop/current").mkdir(parents=True)
+    assert preflight.static_findings("shop", ["app1", "app2"], root) == []
+
+
 def test_taken_hook_of_nginx_is_found(root):
     assert preflight.front_findings(root) == []
     hook = root / "etc/nginx/conf.d/webstack.conf"

@@ -140,9 +140,11 @@ def test_a_proxy_on_another_host_must_reach_the_app():
     assert on_app1(listen="[::1]:80") == [
         f"{prefix} listen: [::1]:80 is out of reach for the proxy proxy; {UNREACHABLE}"
     ]
-    assert on_app1(nginx={"domains": ["a.example"], "static": {"/s/": "s"}}) == [
-        f"{prefix} nginx.static: its folders are not on the proxy proxy; "
-        "remove it, the app serves these files"
+    static = {"domains": ["a.example"], "static": {"/s/": "s"}}
+    assert on_app1(nginx=static) == []
+    assert on_app1(nginx=static, shared=["s/uploads"]) == [
+        f"{prefix} nginx.static: /s/: what is in the shared 's/uploads' changes at any time, and the proxy "
+        "proxy has copies of 's'; remove the prefix, the app serves these files"
     ]
 
 

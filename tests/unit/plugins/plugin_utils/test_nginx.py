@@ -128,6 +128,7 @@ def test_defaults_fill_what_an_entry_leaves_out():
         "catch_all": True,
         "upstream": {"name": "webstack_shop", "servers": ["10.0.0.1:8000"], "keepalive": 0},
         "static": [],
+        "handed": False,
         "max_body_size": "10m",
         "tls": None,
         "extra": "",
