@@ -111,6 +111,10 @@ class Client:
         curl = self.host.ti.run(self.command(domain=domain))
         return curl.rc in (52, 56) and curl.stdout == ""
 
+    def refuses(self, port: int) -> bool:
+        """Tell whether the proxy refuses connections to this port."""
+        return bool(self.host.ti.run(self.command(port=port)).rc == 7)
+
     def converse(self, path: str, domain: str = "alpha.test") -> list[str]:
         """Say hello by a WebSocket; return the status and what is answered."""
         script = shlex.quote(WEBSOCKET)

@@ -5,6 +5,7 @@ A run each for all that holds at once: what is limited, other limits in the same
 
 from __future__ import annotations
 
+import json
 import shlex
 
 import pytest
@@ -76,6 +77,13 @@ def changed(front, address, hashed):
         "nginx_blocked_paths": [],
         "nginx_client_header_timeout": "2s",
         "nginx_large_client_header_buffers": "2 1k",
+        "nginx_client_body_timeout": "2s",
+        "nginx_client_max_body_size": "1k",
+        "nginx_keepalive_timeout": "2s",
+        "nginx_keepalive_requests": 2,
+        "nginx_headers": {"X-Host": "all of its sites"},
+        "nginx_listen": ["80", "[::]:80", "8090"],
+        "nginx_access_log": "json",
     }
     front.deploy(
         sites={"rate": {"rate_limit": few}, "open": {}},
@@ -247,20 +255,48 @@ def test_a_host_has_no_path_blocked(client):
 
 
 @pytest.mark.usefixtures("changed")
-def test_a_client_that_dawdles_is_let_go(client):
-    assert 1 <= dawdled(client) <= 4
+@pytest.mark.parametrize("part", ["head", "body", "kept"])
+def test_a_client_that_dawdles_is_let_go(client, part):
+    assert 1 <= dawdled(client, part) <= 4
 
 
 @pytest.mark.usefixtures("changed")
-def test_a_head_has_the_room_that_the_host_gives_it(client):
+def test_requests_have_the_room_that_the_host_gives_them(client):
     assert status(client, "open", options=long_head()) == 400
+    assert status(client, "open", options=f"-d {'x' * 2000}") == 413
 
 
-def dawdled(client):
-    """Return the seconds for which Nginx waits for the rest of a request."""
-    part = f"exec 3<>/dev/tcp/{client.of_proxy()}/80; printf 'GET / HTTP' >&3; cat <&3"
-    took = f"SECONDS=0; timeout 20 bash -c {shlex.quote(part)} >/dev/null 2>&1; echo $SECONDS"
+@pytest.mark.usefixtures("changed")
+def test_a_connection_has_as_many_requests_as_the_host_says(client):
+    assert connects(client) == [1, 0, 1, 0]
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_host_says_what_its_sites_send_listen_to_and_log(front, client):
+    assert client.headers(domain="open.test")["x-host"] == "all of its sites"
+    assert client.get("/host", "-o /dev/null -w '%{http_code}'", "open.test", 8090) == "200"
+    assert json.loads(front.log("open").splitlines()[-1])["uri"] == "/host"
+
+
+# What comes of a request before the client falls silent.
+PARTS = {
+    "head": "GET / HTTP",
+    "body": "POST / HTTP/1.1\\r\\nHost: open.test\\r\\nContent-Length: 9\\r\\n\\r\\n",
+    "kept": "GET / HTTP/1.1\\r\\nHost: open.test\\r\\n\\r\\n",
+}
+
+
+def dawdled(client, part="head"):
+    """Return the seconds for which Nginx waits for more, 20 at most."""
+    sent = f"exec 3<>/dev/tcp/{client.of_proxy()}/80; printf '{PARTS[part]}' >&3; cat <&3"
+    took = f"SECONDS=0; timeout 20 bash -c {shlex.quote(sent)} >/dev/null 2>&1; echo $SECONDS"
     return int(client.sh(f"bash -c {shlex.quote(took)}"))
+
+
+def connects(client):
+    """Return how many connections each of four requests of one client opens."""
+    first = client.command("/", "-o /dev/null -w '%{num_connects}\n'", "open.test")
+    return list(map(int, client.sh(f"{first} {' '.join(['-o /dev/null http://open.test/'] * 3)}").split()))
 
 
 def long_head():
@@ -288,8 +324,15 @@ def test_nobody_is_believed_any_more(client, address):
 
 @pytest.mark.usefixtures("freed")
 def test_the_defaults_of_the_host_are_back(front, client):
-    assert 9 <= dawdled(client) <= 13
+    assert {part: dawdled(client, part) for part in PARTS} == {
+        "head": pytest.approx(11, abs=2),
+        "body": pytest.approx(11, abs=2),
+        "kept": 20,
+    }
+    assert connects(client) == [1, 0, 0, 0]
     assert status(client, options=long_head()) == 200
+    assert "x-host" not in client.headers()
+    assert client.refuses(8090)
     assert status(client, path="/.git/config") == 404
     assert status(client, path="/?wait=2") == 200
     assert front.host.sh("ls /etc/nginx/webstack/secrets 2>/dev/null || true") == ""
