@@ -13,9 +13,20 @@ from tests.unit.roles import front_tree
 
 ROOT = Path(__file__).parents[2]
 FILES = ["README.md", *(f"roles/{name}/README.md" for name in ("python_app", "gunicorn", "nginx"))]
+# How the collection's variables begin.
+OWN = ("gunicorn_", "nginx_", "python_app", "webstack_")
+# Parts of entries, and what such an entry needs.
+APP = {
+    "name": "shop",
+    "app": "shop.wsgi:app",
+    "source": {"git": "https://example.com/shop.git", "ref": "main"},
+}
 # What the examples leave to an inventory.
 KNOWN = {
     "down": "shop",
+    "groups": {"app_servers": ["web1"]},
+    "hostvars": {"web1": {"python_apps": [{**APP, "nginx": {"domains": ["shop.example.com"]}}]}},
+    "inventory_hostname": "web1",
     "lookup": lambda *_words: "text",
     **{
         f"vault_{name}": "secret"
@@ -24,12 +35,6 @@ KNOWN = {
             "wiki_database",
         )
     },
-}
-# Parts of entries, and what such an entry needs.
-APP = {
-    "name": "shop",
-    "app": "shop.wsgi:app",
-    "source": {"git": "https://example.com/shop.git", "ref": "main"},
 }
 
 
@@ -49,9 +54,15 @@ def judge(example):
     if "nginx" in example:
         return _manifest.findings([{**APP, **example}])
     variables = {name: value for name, value in example.items() if name != "python_apps"}
-    unknown = sorted(variables.keys() - _host_variables.NAMES)
+    unknown = sorted(name for name in variables.keys() - _host_variables.NAMES if name.startswith(OWN))
     wrong = _host_variables.findings(variables, "web1", runs_apps=True, is_proxy=True)
     return [*unknown, *wrong, *_manifest.findings(example.get("python_apps", []))]
+
+
+def of_example(example):
+    """Return the variables of an example that are the user's own; a play has none."""
+    own = {} if isinstance(example, list) else example
+    return {name: value for name, value in own.items() if not name.startswith(OWN)}
 
 
 @pytest.mark.parametrize("example", list(examples()))
@@ -60,7 +71,7 @@ def test_example_is_taken(example, tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     if "app_servers" in example:  # an inventory
         return
-    known = {**KNOWN, "inventory_dir": str(tmp_path / "inventory")}
+    known = {**KNOWN, **of_example(example), "inventory_dir": str(tmp_path / "inventory")}
     assert judge(front_tree.evaluate(example, known)) == []
 
 
