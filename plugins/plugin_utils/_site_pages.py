@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _addresses, _rules
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import Between, Entry
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule, kind
 
@@ -106,9 +106,9 @@ def _maintenance(page: Callable[[str], Problems], *, health: bool) -> Callable[[
 
 def _allow(value: object) -> Problems:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        yield from _rules.networks(value)
+        yield from _addresses.networks(value)
     else:
-        yield f"must be a list of texts; {_rules.USE_NETWORKS}"
+        yield f"must be a list of texts; {_addresses.USE_NETWORKS}"
 
 
 def _health(value: object) -> Problems:
@@ -223,7 +223,7 @@ def _resolve_maintenance(entry: Mapping[str, Any], page: str) -> dict[str, Any] 
     return {
         # No name of a site has an underscore, so two sites have two variables.
         "variable": f"webstack_closed_{entry['name'].replace('-', '_')}",
-        "allow": given.get("allow", []),
+        "allow": _addresses.written(given.get("allow", [])),
         "health": given.get("health", ""),
         **_place(given.get("page", page)),
     }

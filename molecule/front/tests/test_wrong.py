@@ -57,6 +57,7 @@ ENTRIES: list[tuple[str, object, str, str]] = [
     ("error_pages", {404: "/etc/passwd"}, "404: '/etc/passwd' is not a path inside", "a file of the release"),
     ("maintenance", "yes", "must be true or false, or a mapping, not text", "write true, false"),
     ("maintenance", {"allow": ["office"]}, "allow: 'office' is neither", "write addresses"),
+    ("maintenance", {"allow": ["::1", "::1/128"]}, "allow: ::1/128 is listed twice", "list it once"),
     ("maintenance", {"operators": []}, "operators: unknown key", "the known ones are allow, page"),
     ("headers", {"X-Mine": "a\nSet-Cookie: b=c"}, "X-Mine has a character", "one line of printable ASCII"),
     ("headers", {"X-Mine": "$host"}, "X-Mine has a character", "one line of printable ASCII"),
