@@ -31,8 +31,11 @@ URL_PREFIX = re.compile(r"/([A-Za-z0-9._~@+-]+/)+")
 REQUEST_PATH = re.compile(r"/[!-\"$-~]*")
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 SYSTEMD_SIZE = re.compile(r"([0-9]+)([KMGT])")
-NGINX_SIZE = re.compile(r"0|[1-9][0-9]*[kKmMgG]")
-NGINX_TIME = re.compile(r"[0-9]+|([0-9]+(ms|[smhd]))+")
+# At most nine digits: so much of the largest unit is still a number that nginx can count.
+NGINX_SIZE = re.compile(r"0|[1-9][0-9]{0,8}[kKmMgG]")
+NGINX_TIME = re.compile(
+    r"[0-9]{1,9}|(?=.)([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?"
+)
 RELEASE = re.compile(r"[0-9][A-Za-z0-9.!+]*")
 VERSION = r"(~=|===?|!=|<=?|>=?)\s*[A-Za-z0-9.*+!_-]+"
 REQUIREMENT = re.compile(
@@ -62,7 +65,7 @@ USE_DOMAINS = "write names without scheme, port and path, such as [shop.example.
 USE_STATIC = "write URL prefixes to folders of the release, such as /static/: shop/static"
 USE_BODY_SIZE = 'write a size with its unit, such as 10m, or "0" for no bound'
 USE_NGINX_LISTEN = 'write a list of ports or addresses with ports, such as ["80", "[::]:80"]'
-USE_NGINX_TIME = "write a time with its unit, such as 60s"
+USE_NGINX_TIME = "write a time with its unit, such as 60s or 1h30m"
 USE_RELEASE = "write one version, such as 1.2.3"
 USE_SETTINGS = "write each setting as name: value"
 USE_ABSOLUTE = "write an absolute path of letters, digits and . _ - + @ , = ~ :"

@@ -213,6 +213,44 @@ def test_sites_of_one_server_may_each_have_their_health_path():
     assert found.startswith("nginx_sites[1] (wiki): maintenance: differs from that of 'shop'")
 
 
+@pytest.mark.parametrize(
+    ("health", "problem"),
+    [
+        (("/wiki", "/wiki/healthz"), "[0] (shop): maintenance: health: /wiki leads to 'wiki' already"),
+        (("/healthz", "/wiki"), "[1] (wiki): maintenance: health: /wiki leads to 'wiki' already"),
+        (
+            ("/wiki/healthz", "/wiki/healthz"),
+            "[1] (wiki): maintenance: health: /wiki/healthz is the health path of 'shop' already",
+        ),
+        (
+            ("/.webstack/maintenance", "/wiki/healthz"),
+            "[0] (shop): maintenance: health: /.webstack/maintenance is where Nginx keeps its pages",
+        ),
+    ],
+)
+def test_a_health_path_is_where_nothing_else_is(health, problem):
+    """nginx refuses two locations of the same words, and names no site."""
+    first, second = ({"maintenance": {"health": path}} for path in health)
+    assert _nginx.findings([{**FRONT, **first}, {**WIKI, **second}]) == [
+        f"nginx_sites{problem}; give the app another health path"
+    ]
+    # Elsewhere it is in nobody's way, but for pages.
+    if "webstack" not in problem and health[1] != "/wiki":
+        assert _nginx.findings([{**FRONT, **first}, {**WIKI, **second, "domains": ["w.example"]}]) == []
+
+
+def test_a_health_path_of_an_app_is_where_nothing_else_is(tmp_path):
+    nginx = {"domains": ["shop.example.com"]}
+    source = {"path": str(tmp_path)}
+    shop = {**SHOP, "source": source, "health": {"path": "/wiki?a=b"}, "nginx": nginx}
+    wiki = {**SHOP, "name": "wiki", "source": source, "nginx": {**nginx, "path": "/wiki/"}}
+    assert _manifest.findings([shop, wiki]) == []
+    shop["nginx"] = {**nginx, "maintenance": True}
+    assert _manifest.findings([shop, wiki]) == [
+        "python_apps[0] (shop): health.path: /wiki leads to 'wiki' already; give the app another health path"
+    ]
+
+
 @pytest.mark.parametrize("keys", [{"error_pages": {404: "404.html"}}, {"maintenance": {"page": "m.html"}}])
 def test_files_of_two_releases_are_not_one_by_their_name(tmp_path, keys):
     """Each app's is one of its own release, so the role would find two that differ."""
