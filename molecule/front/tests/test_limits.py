@@ -44,6 +44,7 @@ def limits(address):
     few = {"rate": "1r/m", "burst": 0}
     others = {
         "rate": {"rate_limit": {"rate": "1r/m", "burst": 4}, "static": STATIC},
+        "kept": {"rate_limit": {"rate": "1r/m", "burst": 4}, "cache": "1h"},
         "connections": {"connection_limit": 2},
         "exempt": {"rate_limit": few, "connection_limit": 2, "limits_exempt": [address]},
         "inside": {"allow": ["192.0.2.0/24"], "static": STATIC},
@@ -128,6 +129,11 @@ def test_more_than_the_rate_gets_429_but_files_are_free(client):
     # Each client of a trusted proxy counts apart.
     assert status(client, "rate", options=FORWARDED) == 200
     assert statuses(client, 20, site="open") == [200] * 20
+
+
+@pytest.mark.usefixtures("limited")
+def test_kept_answers_count(client):
+    assert statuses(client, 20, site="kept") == [200] * 5 + [429] * 15
 
 
 @pytest.mark.usefixtures("limited")

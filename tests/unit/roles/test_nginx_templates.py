@@ -389,6 +389,14 @@ def test_the_zones_key_is_the_same_with_and_without_exempt_ones():
     assert keys == {"$webstack_shop_client"}
 
 
+def test_the_rate_holds_for_the_files_of_a_root_and_for_what_is_kept():
+    rate = {"rate_limit": {"rate": "1r/m", "burst": 0}}
+    docs = {"name": "docs", "domains": ["docs.example.com"], "root": "/srv/docs", **rate}
+    assert "limit_req zone=webstack_docs_rate nodelay" in server(docs)["server > location /"]
+    kept = read(site(cache="1h", **rate))["server > location /"]
+    assert "limit_req zone=webstack_shop_rate nodelay" in kept
+
+
 def test_a_rate_without_a_burst_has_none():
     found = read(site(rate_limit={"rate": "1r/m", "burst": 0}))
     assert "limit_req zone=webstack_shop_rate nodelay" in found["server > location /"]
