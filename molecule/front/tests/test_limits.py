@@ -45,6 +45,7 @@ def limits(address):
     others = {
         "rate": {"rate_limit": {"rate": "1r/m", "burst": 4}, "static": STATIC},
         "kept": {"rate_limit": {"rate": "1r/m", "burst": 4}, "cache": "1h"},
+        "behind": {"tls": "self_signed"},
         "connections": {"connection_limit": 2},
         "exempt": {"rate_limit": few, "connection_limit": 2, "limits_exempt": [address]},
         "inside": {"allow": ["192.0.2.0/24"], "static": STATIC},
@@ -230,6 +231,17 @@ def test_a_trusted_proxy_is_believed_who_the_client_is(front, client, address):
     # And nobody else is believed.
     assert front.host.get(ADDRESS, "open.test", FORWARDED) == "127.0.0.1"
     assert front.host.get(SCHEME, "open.test", FORWARDED) == "http"
+
+
+@pytest.mark.usefixtures("limited")
+def test_a_trusted_proxy_that_ends_tls_may_come_without_it(front, client):
+    assert status(client, "behind", options=FORWARDED) == 200
+    assert client.get(SCHEME, FORWARDED, "behind.test") == "https"
+    assert status(client, "behind") == 308
+    assert status(client, "behind", options="-H 'X-Forwarded-Proto: http'") == 308
+    assert client.status("/", "-k", "behind.test", 443) == 200
+    # Nobody else is believed.
+    assert front.host.get(host="behind.test", options=f"{STATUS} {FORWARDED}") == "308"
 
 
 @pytest.mark.usefixtures("limited")

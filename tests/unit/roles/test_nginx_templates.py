@@ -967,6 +967,24 @@ def test_behind_a_proxy_that_ends_tls_the_clients_scheme_counts():
     assert '"scheme":"$webstack_scheme"' in http(SHOP, **PROXIES)
 
 
+def test_a_proxy_that_ends_tls_may_come_without_it_and_nobody_else():
+    found = server({**REDIRECTED, "tls": "acme"}, __nginx_tls_port=":8443", **PROXIES)
+    plain = [name for name, lines in found.items() if "listen 80" in lines]
+    names = [line for name in plain for line in found[name] if line.startswith("server_name")]
+    assert names == ["server_name www.shop.example.com", "server_name shop.example.com"]
+    leads = found[f'{plain[1]} > if ($webstack_https = "")']
+    assert leads == ["return 308 https://$host:8443$request_uri"]
+    assert "expires $webstack_redirect_expires" in found[plain[1]]
+    assert "proxy_pass http://webstack_shop" in found[f"{plain[1]} > location /"]
+    assert "expires off" in found[f"{plain[1]} > location ^~ /.well-known/acme-challenge/"]
+    # Over TLS nobody is led anywhere.
+    assert sum("webstack_https" in name for name in found) == 1
+    maps = read(http({**SHOP, "tls": "acme"}, **PROXIES))
+    peer = "map $webstack_peer:$http_x_forwarded_proto $webstack_https"
+    assert maps[peer] == ["default $https", "trusted:https on"]
+    assert 'map "$webstack_https:$upstream_http_strict_transport_security" $webstack_hsts' in maps
+
+
 def test_a_method_is_logged_as_it_was_asked_with():
     """A page in the place of an answer to a POST is got by GET."""
     formats = http()
