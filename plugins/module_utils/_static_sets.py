@@ -30,6 +30,7 @@ from ansible_collections.webstack.python.plugins.module_utils._files import (
 )
 from ansible_collections.webstack.python.plugins.module_utils._release_code import unpack
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
+    ReleaseError,
     digest,
     folders,
     read_json,
@@ -75,11 +76,16 @@ class Sets:
 
     def lacking(self, request: Request) -> list[str]:
         """Return the digests of the files that a run must bring."""
-        asked = [request.offered]
-        if not self._led(self.current):
-            asked.append(request.live)
-        lacks = [digests for digests in asked if not self._has(self._wanted(digests, request))]
-        return list(dict.fromkeys(each for digests in lacks for each in digests))
+        shown = self._members(self.current)
+        lacks: list[str] = []
+        if not self._led(self.current) and not self._has(self._wanted(request.live, request)):
+            lacks += request.live
+        if not self._led(self.current) or self._waits(request):
+            # What offer has Nginx ask first, before it comes to what is to be live.
+            shown = self._wanted(request.live, request)
+        if not self._has(_beside(shown, request.offered, request)):
+            lacks += request.offered
+        return list(dict.fromkeys(lacks))
 
     def foresees(self, request: Request, state: str) -> bool:
         """Tell whether offer or show would change something."""
@@ -134,6 +140,8 @@ class Sets:
         if self._is_answered(name):
             return False
         if not self._has(members):
+            if not archives.keys() >= set(digests):
+                raise ReleaseError("files were not brought along that another run has removed; run again")
             kept = [self.current] if set(members) - set(digests) else []
             self._make(name, members, kept, [archives[each] for each in digests])
         if not self._led(self.current):
@@ -147,11 +155,8 @@ class Sets:
         return True
 
     def _wanted(self, digests: Sequence[str], request: Request) -> list[str]:
-        """Return what a set is to be made of: hosts that are not of the run may still have what is shown."""
-        shown = self._members(self.current)
-        if set(digests) == set(shown) or (not request.complete and set(digests) <= set(shown)):
-            return shown
-        return [*digests, *(each for each in shown if each not in digests and not request.complete)]
+        """Return what a set is to be made of."""
+        return _beside(self._members(self.current), digests, request)
 
     def _make(
         self, name: str, members: Sequence[str], trees: Iterable[Path], archives: Iterable[Path] = ()
@@ -205,6 +210,13 @@ class Sets:
 def name_of(members: Sequence[str]) -> str:
     """Return the name of a set: the same files from the same hosts are the same set."""
     return digest(list(members))
+
+
+def _beside(shown: list[str], digests: Sequence[str], request: Request) -> list[str]:
+    """Return what a set is to be made of: hosts that are not of the run may still have what is shown."""
+    if set(digests) == set(shown) or (not request.complete and set(digests) <= set(shown)):
+        return shown
+    return [*digests, *(each for each in shown if each not in digests and not request.complete)]
 
 
 def others(apps: Collection[str], root: Path = Path("/")) -> list[Path]:

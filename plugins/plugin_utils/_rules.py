@@ -31,9 +31,11 @@ URL_PREFIX = re.compile(r"/([A-Za-z0-9._~@+-]+/)+")
 REQUEST_PATH = re.compile(r"/[!-\"$-~]*")
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 SYSTEMD_SIZE = re.compile(r"([0-9]+)([KMGT])")
-NGINX_SIZE = re.compile(r"0|[1-9][0-9]*[kKmMgG]")
-NGINX_TIME = re.compile(r"[0-9]+|([0-9]+(ms|[smhd]))+")
-NETWORK = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")  # no netmask and no zone, which nginx does not read
+# At most nine digits: so much of the largest unit is still a number that nginx can count.
+NGINX_SIZE = re.compile(r"0|[1-9][0-9]{0,8}[kKmMgG]")
+NGINX_TIME = re.compile(
+    r"[0-9]{1,9}|(?=.)([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?"
+)
 RELEASE = re.compile(r"[0-9][A-Za-z0-9.!+]*")
 VERSION = r"(~=|===?|!=|<=?|>=?)\s*[A-Za-z0-9.*+!_-]+"
 REQUIREMENT = re.compile(
@@ -63,13 +65,12 @@ USE_DOMAINS = "write names without scheme, port and path, such as [shop.example.
 USE_STATIC = "write URL prefixes to folders of the release, such as /static/: shop/static"
 USE_BODY_SIZE = 'write a size with its unit, such as 10m, or "0" for no bound'
 USE_NGINX_LISTEN = 'write a list of ports or addresses with ports, such as ["80", "[::]:80"]'
-USE_NGINX_TIME = "write a time with its unit, such as 60s"
+USE_NGINX_TIME = "write a time with its unit, such as 60s or 1h30m"
 USE_RELEASE = "write one version, such as 1.2.3"
 USE_SETTINGS = "write each setting as name: value"
 USE_ABSOLUTE = "write an absolute path of letters, digits and . _ - + @ , = ~ :"
 USE_USER = "name the unix user that runs the app, not root"
 USE_SERVERS = 'write "unix:/PATH" or "HOST:PORT"'
-USE_NETWORKS = "write addresses or networks, such as [192.0.2.7, 2001:db8::/32]"
 
 RESERVED_ENV = {
     "LISTEN_FDS": "systemd sets it",
@@ -260,19 +261,6 @@ def nginx_listen(value: list[str]) -> Problems:
 def nginx_endpoint(value: str) -> Endpoint | None:
     """Read PORT, ADDRESS:PORT or [ADDRESS]:PORT, or return None where it is not one."""
     return endpoint(value if ":" in value else f"0.0.0.0:{value}")
-
-
-def networks(value: list[str]) -> Problems:
-    """IP addresses, or networks in CIDR notation."""
-    for item in value:
-        try:
-            found = ipaddress.ip_interface(item) if NETWORK.fullmatch(item) else None
-        except ValueError:
-            found = None
-        if found is None:
-            yield f"{item!r} is neither an address nor a network; {USE_NETWORKS}"
-        elif found.ip != found.network.network_address:
-            yield f"{item!r} is an address inside a network; write {found.network}, or {found.ip} alone"
 
 
 def absolute_path_or_none(value: str) -> Problems:

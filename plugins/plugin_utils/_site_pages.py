@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _addresses, _rules, _site_place
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import Between, Entry
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule, kind
 
@@ -32,6 +32,8 @@ USE_RELEASE_FILE = "name a file of the release, such as errors/404.html"
 USE_STATUS = "write one from 400 to 599 that a visitor can get"
 USE_MAINTENANCE = "write true, false, or a mapping such as {allow: [192.0.2.0/24]}"
 USE_HEALTH = "write a path such as /healthz, without a query"
+USE_OTHER = "give the app another health path"
+OURS = "/.webstack"  # what nginx leads to by itself begins so
 
 
 def rules(prefix: str) -> dict[str, Rule]:
@@ -106,9 +108,9 @@ def _maintenance(page: Callable[[str], Problems], *, health: bool) -> Callable[[
 
 def _allow(value: object) -> Problems:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        yield from _rules.networks(value)
+        yield from _addresses.networks(value)
     else:
-        yield f"must be a list of texts; {_rules.USE_NETWORKS}"
+        yield f"must be a list of texts; {_addresses.USE_NETWORKS}"
 
 
 def _health(value: object) -> Problems:
@@ -131,7 +133,37 @@ def between(prefix: str) -> list[Between]:
                 )
                 yield entry, Finding("health.path", problem)
 
-    return [health_of_app] if prefix else []
+    return [*([health_of_app] if prefix else []), _own_health(prefix)]
+
+
+def _own_health(prefix: str) -> Between:
+    """Make the comparison that a health path is where nothing else of its server block is."""
+    key, named = ("health.path", "") if prefix else ("maintenance", "health: ")
+
+    def comparison(entries: list[Entry]) -> Iterator[tuple[Entry, Finding]]:
+        for group in _site_place.servers(entries, prefix):
+            # A path without its slash leads to the path.
+            found = [(_site_place.path_of(entry, prefix)[:-1], entry.name) for entry in group]
+            owners = {place: f"leads to {name!r}" for place, name in found}
+            kept_up = [(entry, place) for entry in group if (place := _kept_up(entry, prefix))]
+            for entry, place in kept_up:
+                if place.startswith(OURS):
+                    yield entry, Finding(key, f"{named}{place} is where Nginx keeps its pages; {USE_OTHER}")
+                elif place in owners:
+                    yield entry, Finding(key, f"{named}{place} {owners[place]} already; {USE_OTHER}")
+                else:
+                    owners[place] = f"is the health path of {entry.name!r}"
+
+    return comparison
+
+
+def _kept_up(entry: Entry, prefix: str) -> str:
+    """Return the health path that visitors get under maintenance; nothing where there is none."""
+    if not prefix:
+        return str(entry.get("maintenance.health", "")) if entry.get("upstream") else ""
+    location = _health_location(entry.get("health.path", ""))
+    path = _site_place.path_of(entry, prefix).rstrip("/")
+    return path + location if location and entry.get(f"{prefix}maintenance") else ""
 
 
 def _health_location(path: str) -> str:
@@ -223,7 +255,7 @@ def _resolve_maintenance(entry: Mapping[str, Any], page: str) -> dict[str, Any] 
     return {
         # No name of a site has an underscore, so two sites have two variables.
         "variable": f"webstack_closed_{entry['name'].replace('-', '_')}",
-        "allow": given.get("allow", []),
+        "allow": _addresses.written(given.get("allow", [])),
         "health": given.get("health", ""),
         **_place(given.get("page", page)),
     }

@@ -19,14 +19,15 @@ EXPIRED = 2.5
 @pytest.fixture(scope="module")
 def cached(front):
     """The app with a cache, and sites of the same app with another and with none."""
-    front.deploy(cache="1h", sites={"short": {"cache": "1s"}, "open": {}}).succeeded()
+    staff = {"cache": "1h", "basic_auth": {"users": {"alice": "secret"}}}
+    front.deploy(cache="1h", sites={"short": {"cache": "1s"}, "open": {}, "staff": staff}).succeeded()
     return front
 
 
 @pytest.fixture(scope="module")
 def uncached(cached):
     """The app's site has no cache any more, the one beside it still has."""
-    assert folders(cached) == ["alpha", "short"]
+    assert folders(cached) == ["alpha", "short", "staff"]
     cached.deploy(sites={"short": {"cache": "1s"}}).succeeded()
     return cached
 
@@ -65,6 +66,11 @@ def test_a_visitor_who_is_known_gets_an_answer_of_their_own(client, header):
     # It was not kept for others, nor is one of theirs given to who is known.
     assert twice(client, path) == ["MISS", "HIT"]
     assert went(client, path, f"-H '{header}'") == "BYPASS"
+
+
+@pytest.mark.usefixtures("cached")
+def test_behind_a_password_nobody_shares_an_answer(client):
+    assert twice(client, "/?staff", "-u alice:secret", "staff") == ["BYPASS", "BYPASS"]
 
 
 @pytest.mark.usefixtures("cached")

@@ -44,6 +44,8 @@ def limits(address):
     few = {"rate": "1r/m", "burst": 0}
     others = {
         "rate": {"rate_limit": {"rate": "1r/m", "burst": 4}, "static": STATIC},
+        "kept": {"rate_limit": {"rate": "1r/m", "burst": 4}, "cache": "1h"},
+        "behind": {"tls": "self_signed"},
         "connections": {"connection_limit": 2},
         "exempt": {"rate_limit": few, "connection_limit": 2, "limits_exempt": [address]},
         "inside": {"allow": ["192.0.2.0/24"], "static": STATIC},
@@ -128,6 +130,11 @@ def test_more_than_the_rate_gets_429_but_files_are_free(client):
     # Each client of a trusted proxy counts apart.
     assert status(client, "rate", options=FORWARDED) == 200
     assert statuses(client, 20, site="open") == [200] * 20
+
+
+@pytest.mark.usefixtures("limited")
+def test_kept_answers_count(client):
+    assert statuses(client, 20, site="kept") == [200] * 5 + [429] * 15
 
 
 @pytest.mark.usefixtures("limited")
@@ -224,6 +231,17 @@ def test_a_trusted_proxy_is_believed_who_the_client_is(front, client, address):
     # And nobody else is believed.
     assert front.host.get(ADDRESS, "open.test", FORWARDED) == "127.0.0.1"
     assert front.host.get(SCHEME, "open.test", FORWARDED) == "http"
+
+
+@pytest.mark.usefixtures("limited")
+def test_a_trusted_proxy_that_ends_tls_may_come_without_it(front, client):
+    assert status(client, "behind", options=FORWARDED) == 200
+    assert client.get(SCHEME, FORWARDED, "behind.test") == "https"
+    assert status(client, "behind") == 308
+    assert status(client, "behind", options="-H 'X-Forwarded-Proto: http'") == 308
+    assert client.status("/", "-k", "behind.test", 443) == 200
+    # Nobody else is believed.
+    assert front.host.get(host="behind.test", options=f"{STATUS} {FORWARDED}") == "308"
 
 
 @pytest.mark.usefixtures("limited")

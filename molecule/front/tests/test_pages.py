@@ -41,7 +41,8 @@ def paged(front, client, files):
 def closed(paged, files):
     """The app in maintenance; return the pid of its master from before."""
     before = paged.host.master("alpha")
-    paged.deploy(maintenance=True, error_pages=files).succeeded()
+    extra = "location = /extra {\n    return 204;\n}\n"
+    paged.deploy(maintenance=True, error_pages=files, extra=extra).succeeded()
     return before
 
 
@@ -128,6 +129,11 @@ def test_everybody_is_told_of_maintenance(client, path):
     assert "Retry-After: 300" in said
     assert "Cache-Control: no-store" in said
     assert "Under maintenance" in said
+
+
+@pytest.mark.usefixtures("closed")
+def test_maintenance_leaves_locations_of_ones_own_alone(client):
+    assert client.get("/extra", STATUS) == "204"
 
 
 def test_maintenance_leaves_the_app_alone(closed, front, client):

@@ -35,6 +35,7 @@ ENTRIES: list[tuple[str, object, str, str]] = [
     ("static", {"static": "static"}, "'static' is not a URL prefix", PREFIX),
     ("static", {"/a;b/": "static"}, "'/a;b/' is not a URL prefix", PREFIX),
     ("max_body_size", "10", "'10' is not a size", "with its unit, such as 10m"),
+    ("max_body_size", "99999999999g", "is not a size", "with its unit, such as 10m"),
     ("rate_limit", {"rate": "20"}, ".rate: '20' is not a rate", "such as 20r/s or 100r/m"),
     ("rate_limit", {"burst": 5}, ".rate: is missing", "such as 20r/s or 100r/m"),
     ("rate_limit", {"rate": "1r/s", "burst": -1}, ".burst: -1 is out of range", "from 0"),
@@ -52,11 +53,13 @@ ENTRIES: list[tuple[str, object, str, str]] = [
     ("blocked_paths", ["wp-admin"], "'wp-admin' is not the beginning of a path", "such as [/wp-admin/"),
     ("blocked_agents", ["Mozilla/5.0 ("], "is part of what every browser sends", "such as [sqlmap"),
     ("read_timeout", "0s", "'0s' is not a time", "such as 60s"),
+    ("read_timeout", "5m2h", "'5m2h' is not a time", "such as 60s or 1h30m"),
     ("cache", "10", "'10' is not a time", "such as 1s or 2h"),
     ("error_pages", {200: "a.html"}, "200 is no error status", "from 400 to 599"),
     ("error_pages", {404: "/etc/passwd"}, "404: '/etc/passwd' is not a path inside", "a file of the release"),
     ("maintenance", "yes", "must be true or false, or a mapping, not text", "write true, false"),
     ("maintenance", {"allow": ["office"]}, "allow: 'office' is neither", "write addresses"),
+    ("maintenance", {"allow": ["::1", "::1/128"]}, "allow: ::1/128 is listed twice", "list it once"),
     ("maintenance", {"operators": []}, "operators: unknown key", "the known ones are allow, page"),
     ("headers", {"X-Mine": "a\nSet-Cookie: b=c"}, "X-Mine has a character", "one line of printable ASCII"),
     ("headers", {"X-Mine": "$host"}, "X-Mine has a character", "one line of printable ASCII"),
@@ -110,7 +113,7 @@ VARIABLES: dict[str, tuple[object, str, str]] = {
 FOR_NGINX: dict[str, tuple[dict[str, object], str]] = {
     "directive": ({"extra": "no_such_directive on;"}, 'unknown directive "no_such_directive"'),
     "place": ({"extra": "worker_processes 2;"}, '"worker_processes" directive is not allowed here'),
-    "number": ({"read_timeout": "9999999999999999999s"}, "invalid value"),
+    "number": ({"extra": "client_body_buffer_size 1x;"}, "invalid value"),
 }
 
 

@@ -96,6 +96,10 @@ MANIFESTS = {
             "nginx_blocked_paths": [],
         },
     ),
+    "TLS behind a proxy": (
+        [{**PLACED[0], "allow": ["10.0.0.0/8"]}],
+        {"nginx_trusted_proxies": ["192.0.2.0/24"]},
+    ),
     "headers and logs": (
         [SAID, BLOG],
         {"nginx_headers": {"X-Mine": "1"}, "nginx_access_log": "json", "nginx_status": True},
@@ -139,6 +143,11 @@ EXPECTED = {
         ("try_files_is_evil_too", "webstack/sites/shop.conf"),
     },
     "limits behind a proxy": {("return_bypasses_allow_deny", "webstack/sites/shop.conf")},
+    "TLS behind a proxy": {
+        (HSTS, "webstack/sites/shop.conf"),
+        ("http2_misdirected_request", "webstack/http.conf"),
+        ("return_bypasses_allow_deny", "webstack/sites/shop.conf"),
+    },
     "paths and redirects": {
         (HSTS, "webstack/sites/shop.conf"),
         ("http2_misdirected_request", "webstack/http.conf"),
@@ -150,7 +159,13 @@ EXPECTED = {
 }
 CURVES = {("ssl_ecdh_curve", "webstack/include/tls.conf")}
 # TLS is in a file that only sites with it include.
-BY_TLS = ("a site for every name", "TLS in every way", "paths and redirects", "ports of one's own")
+BY_TLS = (
+    "a site for every name",
+    "TLS in every way",
+    "TLS behind a proxy",
+    "paths and redirects",
+    "ports of one's own",
+)
 
 
 def audit(conf):

@@ -389,6 +389,14 @@ def test_the_zones_key_is_the_same_with_and_without_exempt_ones():
     assert keys == {"$webstack_shop_client"}
 
 
+def test_the_rate_holds_for_the_files_of_a_root_and_for_what_is_kept():
+    rate = {"rate_limit": {"rate": "1r/m", "burst": 0}}
+    docs = {"name": "docs", "domains": ["docs.example.com"], "root": "/srv/docs", **rate}
+    assert "limit_req zone=webstack_docs_rate nodelay" in server(docs)["server > location /"]
+    kept = read(site(cache="1h", **rate))["server > location /"]
+    assert "limit_req zone=webstack_shop_rate nodelay" in kept
+
+
 def test_a_rate_without_a_burst_has_none():
     found = read(site(rate_limit={"rate": "1r/m", "burst": 0}))
     assert "limit_req zone=webstack_shop_rate nodelay" in found["server > location /"]
@@ -957,6 +965,24 @@ def test_behind_a_proxy_that_ends_tls_the_clients_scheme_counts():
     key = "proxy_cache_key $webstack_scheme://$host$webstack_port$request_uri"
     assert key in found["server 2 > location /"]
     assert '"scheme":"$webstack_scheme"' in http(SHOP, **PROXIES)
+
+
+def test_a_proxy_that_ends_tls_may_come_without_it_and_nobody_else():
+    found = server({**REDIRECTED, "tls": "acme"}, __nginx_tls_port=":8443", **PROXIES)
+    plain = [name for name, lines in found.items() if "listen 80" in lines]
+    names = [line for name in plain for line in found[name] if line.startswith("server_name")]
+    assert names == ["server_name www.shop.example.com", "server_name shop.example.com"]
+    leads = found[f'{plain[1]} > if ($webstack_https = "")']
+    assert leads == ["return 308 https://$host:8443$request_uri"]
+    assert "expires $webstack_redirect_expires" in found[plain[1]]
+    assert "proxy_pass http://webstack_shop" in found[f"{plain[1]} > location /"]
+    assert "expires off" in found[f"{plain[1]} > location ^~ /.well-known/acme-challenge/"]
+    # Over TLS nobody is led anywhere.
+    assert sum("webstack_https" in name for name in found) == 1
+    maps = read(http({**SHOP, "tls": "acme"}, **PROXIES))
+    peer = "map $webstack_peer:$http_x_forwarded_proto $webstack_https"
+    assert maps[peer] == ["default $https", "trusted:https on"]
+    assert 'map "$webstack_https:$upstream_http_strict_transport_security" $webstack_hsts' in maps
 
 
 def test_a_method_is_logged_as_it_was_asked_with():

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _files, _static_files, _static_sets
+from ansible_collections.webstack.python.plugins.module_utils._release_layout import ReleaseError
 from ansible_collections.webstack.python.plugins.module_utils._static_sets import Request, Sets
 
 
@@ -135,6 +136,22 @@ def test_run_that_was_cut_off_before_the_links_changed_places_is_ended_by_the_ne
     assert (proxy.answered() >= {"b", "c"}, proxy.common()) == (True, "b")
     proxy.show("c")
     assert (proxy.answered(), proxy.common()) == ({"b", "c"}, "c")
+
+
+def test_run_of_some_hosts_brings_what_it_lacks_once_a_killed_one_is_ended(proxy):
+    proxy.deploy("a")
+    # A release was refused, another one swapped in by a run that was killed, and the first one comes again.
+    proxy.offer("c", "a", complete=False)
+    proxy.offer("b", "a", complete=False)
+    proxy.offer("c", "b", complete=False)
+    assert (proxy.answered(), proxy.common()) == ({"a", "b", "c"}, "b")
+    proxy.show("c", complete=False)
+    assert (proxy.answered(), proxy.common()) == ({"a", "b", "c"}, "c")
+
+
+def test_sets_that_another_run_has_changed_meanwhile_are_told(proxy):
+    with pytest.raises(ReleaseError, match=r"were not brought along.*run again"):
+        proxy.sets.offer(Request("shop", ["a"], [], complete=True), {})
 
 
 def test_new_proxy_gets_what_is_live_and_what_is_to_be(proxy):

@@ -37,9 +37,21 @@ def test_known_default_of_nginx_listen_is_that_of_the_role():
         ("gunicorn_service_sandbox", "on", "'on' is not known; write strict, jit or off"),
         ("gunicorn_settings", {"bind": "x"}, "bind is not free; remove it, use listen"),
         ("nginx_client_max_body_size", "10 MB", None),
-        ("nginx_proxy_read_timeout", "soon", "'soon' is not a time; write a time with its unit, such as 60s"),
-        ("nginx_proxy_read_timeout", "0", "'0' is not a time; write a time with its unit, such as 60s"),
-        ("nginx_proxy_connect_timeout", "0s", "'0s' is not a time; write a time with its unit, such as 60s"),
+        (
+            "nginx_proxy_read_timeout",
+            "soon",
+            "'soon' is not a time; write a time with its unit, such as 60s or 1h30m",
+        ),
+        (
+            "nginx_proxy_read_timeout",
+            "0",
+            "'0' is not a time; write a time with its unit, such as 60s or 1h30m",
+        ),
+        (
+            "nginx_proxy_connect_timeout",
+            "0s",
+            "'0s' is not a time; write a time with its unit, such as 60s or 1h30m",
+        ),
         ("nginx_listen", "80", f"must be a list, not text; {LISTEN}"),
         ("nginx_listen", [], f"is an empty list; {LISTEN}"),
         (

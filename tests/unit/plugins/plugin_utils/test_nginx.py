@@ -157,6 +157,11 @@ ABSOLUTE_REMEDY = "write an absolute path of letters, digits and . _ - + @ , = ~
         ({"static": {"/s/": "/a;b"}}, "static: /s/: its folder is not an absolute path", ABSOLUTE_REMEDY),
         ({"extra": "}"}, "extra: line 1 closes a block that it did not open", "remove the }"),
         (
+            {"max_body_size": "99999999999g"},
+            "max_body_size: '99999999999g' is not a size",
+            'write a size with its unit, such as 10m, or "0" for no bound',
+        ),
+        (
             {"max_body_size": "1m; }"},
             "max_body_size: '1m; }' is not a size",
             'write a size with its unit, such as 10m, or "0" for no bound',

@@ -14,7 +14,7 @@ NETWORKS = 'write addresses and CIDRs, such as ["203.0.113.7", "10.0.0.0/8", "20
 RATE = "write a whole number of requests with its unit, such as 20r/s or 100r/m"
 METHODS = "write a list such as [GET, POST]"
 USERS = "write each as NAME: password"
-TIME = "write a time with its unit, such as 60s"
+TIME = "write a time with its unit, such as 60s or 1h30m"
 PATHS = "write the beginnings of paths, such as [/wp-admin/, /.git/]"
 AGENTS = "write a part of the User-Agent that others do not have, such as [sqlmap, SemrushBot]"
 
@@ -112,11 +112,20 @@ def test_what_is_right_is_taken():
         ({"blocked_agents": ["bot", "bot"]}, "blocked_agents: bot is listed twice", "list it once"),
         ({"blocked_paths": ["/x", "/x"]}, "blocked_paths: /x is listed twice", "list it once"),
         ({"read_timeout": "0s"}, "read_timeout: '0s' is not a time", TIME),
+        ({"read_timeout": "5m2h"}, "read_timeout: '5m2h' is not a time", TIME),
+        ({"read_timeout": "1m1m"}, "read_timeout: '1m1m' is not a time", TIME),
+        ({"read_timeout": "1000000000d"}, "read_timeout: '1000000000d' is not a time", TIME),
+        ({"read_timeout": ""}, "read_timeout: '' is not a time", TIME),
         ({"read_timeout": "1 m"}, "read_timeout: '1 m' is not a time", TIME),
     ],
 )
 def test_what_is_wrong_is_refused_with_the_remedy(keys, problem, remedy):
     assert findings(**keys) == [f"{problem}; {remedy}"]
+
+
+@pytest.mark.parametrize("time", ["60", "60s", "1500ms", "1h30m", "1d2h3m4s5ms", "999999999d"])
+def test_times_are_written_as_nginx_reads_them(time):
+    assert findings(read_timeout=time) == []
 
 
 def test_who_is_exempt_is_said_once_for_both_limits():
