@@ -30,6 +30,7 @@ from ansible_collections.webstack.python.plugins.module_utils._files import (
 )
 from ansible_collections.webstack.python.plugins.module_utils._release_code import unpack
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import (
+    ReleaseError,
     digest,
     folders,
     read_json,
@@ -75,10 +76,13 @@ class Sets:
 
     def lacking(self, request: Request) -> list[str]:
         """Return the digests of the files that a run must bring."""
-        asked = [request.offered]
-        if not self._led(self.current):
-            asked.append(request.live)
-        lacks = [digests for digests in asked if not self._has(self._wanted(digests, request))]
+        begins = bool(request.live) and not self._led(self.current)
+        asked = [(request.offered, self._members(self.current))]
+        if begins or self._waits(request):
+            # The first thing that offer does.
+            shown = self._wanted(request.live, request)
+            asked = [(request.live, self._members(self.current)), (request.offered, shown)]
+        lacks = [digests for digests, shown in asked if not self._has(_joined(digests, shown, request))]
         return list(dict.fromkeys(each for digests in lacks for each in digests))
 
     def foresees(self, request: Request, state: str) -> bool:
@@ -109,7 +113,7 @@ class Sets:
         """
         shown, unused = self._ask_first(request), self._unused()
         for name in unused:
-            shutil.rmtree(self.folder / name)
+            _remove(self.folder / name)
         return shown or bool(unused)
 
     def _ask_first(self, request: Request) -> bool:
@@ -134,6 +138,8 @@ class Sets:
         if self._is_answered(name):
             return False
         if not self._has(members):
+            if not archives.keys() >= set(digests):
+                raise ReleaseError("other files are live than when this run looked; run again")
             kept = [self.current] if set(members) - set(digests) else []
             self._make(name, members, kept, [archives[each] for each in digests])
         if not self._led(self.current):
@@ -147,11 +153,7 @@ class Sets:
         return True
 
     def _wanted(self, digests: Sequence[str], request: Request) -> list[str]:
-        """Return what a set is to be made of: hosts that are not of the run may still have what is shown."""
-        shown = self._members(self.current)
-        if set(digests) == set(shown) or (not request.complete and set(digests) <= set(shown)):
-            return shown
-        return [*digests, *(each for each in shown if each not in digests and not request.complete)]
+        return _joined(digests, self._members(self.current), request)
 
     def _make(
         self, name: str, members: Sequence[str], trees: Iterable[Path], archives: Iterable[Path] = ()
@@ -202,6 +204,13 @@ class Sets:
             replace_link(link, f"{name}/{FILES}")
 
 
+def _joined(digests: Sequence[str], shown: Sequence[str], request: Request) -> list[str]:
+    """Return what a set is to be made of: hosts that are not of the run may still have what is shown."""
+    if set(digests) == set(shown) or (not request.complete and set(digests) <= set(shown)):
+        return list(shown)
+    return [*digests, *(each for each in shown if each not in digests and not request.complete)]
+
+
 def name_of(members: Sequence[str]) -> str:
     """Return the name of a set: the same files from the same hosts are the same set."""
     return digest(list(members))
@@ -216,8 +225,18 @@ def remove_others(apps: Collection[str], root: Path = Path("/")) -> list[Path]:
     """Remove the folders of other apps than these, and return them. Raises OSError."""
     removed = others(apps, root)
     for folder in removed:
-        shutil.rmtree(folder)
+        _remove(folder)
     return removed
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, which has lost its name before its first file: what has one is whole."""
+    if not folder.name.startswith("."):
+        removed = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(removed, ignore_errors=True)
+        os.rename(folder, removed)
+        folder = removed
+    shutil.rmtree(folder)
 
 
 def _merge(source: Path, target: Path) -> None:
