@@ -25,7 +25,7 @@ def put(folder, release: str) -> None:
         (folder / name / HASHED.format(release)).write_text(f"// {release}\n" * 500)
         (folder / name / DATED).write_text(f"{release}\n" * 1000)
         (folder / name / "picture.png").write_bytes(bytes(4000))
-        for hidden in (".env", "sub/.env", ".well-known/security.txt"):
+        for hidden in (".npmrc", "sub/.npmrc", ".well-known/security.txt"):
             (folder / name / hidden).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / hidden).write_text(f"{release}\n")
 
@@ -106,7 +106,7 @@ def test_odd_paths_lead_to_no_file_of_the_code(client, path):
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [(".env", "404"), ("sub/.env", "404"), (".well-known/security.txt", "200")]
+    ("name", "status"), [(".npmrc", "404"), ("sub/.npmrc", "404"), (".well-known/security.txt", "200")]
 )
 def test_hidden_files_are_in_neither_release(front, client, name, status):
     for release in ("current", "previous"):
