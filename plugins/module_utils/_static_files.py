@@ -39,7 +39,9 @@ def digest_of(files: Mapping[str, Path]) -> str:
     """Return what files are known by, their paths and contents; times do not count. Raises OSError."""
     whole = hashlib.sha256()
     for name, path in sorted(files.items()):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        # A video may be larger than the host's memory.
+        with path.open("rb") as handle:
+            content = hashlib.file_digest(handle, "sha256").hexdigest()
         whole.update(os.fsencode(f"{content} {name}\0"))
     return whole.hexdigest()
 

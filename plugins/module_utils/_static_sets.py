@@ -76,16 +76,14 @@ class Sets:
 
     def lacking(self, request: Request) -> list[str]:
         """Return the digests of the files that a run must bring."""
-        shown = self._members(self.current)
-        lacks: list[str] = []
-        if not self._led(self.current) and not self._has(self._wanted(request.live, request)):
-            lacks += request.live
-        if not self._led(self.current) or self._waits(request):
-            # What offer has Nginx ask first, before it comes to what is to be live.
+        begins = bool(request.live) and not self._led(self.current)
+        asked = [(request.offered, self._members(self.current))]
+        if begins or self._waits(request):
+            # The first thing that offer does.
             shown = self._wanted(request.live, request)
-        if not self._has(_beside(shown, request.offered, request)):
-            lacks += request.offered
-        return list(dict.fromkeys(lacks))
+            asked = [(request.live, self._members(self.current)), (request.offered, shown)]
+        lacks = [digests for digests, shown in asked if not self._has(_joined(digests, shown, request))]
+        return list(dict.fromkeys(each for digests in lacks for each in digests))
 
     def foresees(self, request: Request, state: str) -> bool:
         """Tell whether offer or show would change something."""
@@ -115,7 +113,7 @@ class Sets:
         """
         shown, unused = self._ask_first(request), self._unused()
         for name in unused:
-            shutil.rmtree(self.folder / name)
+            _remove(self.folder / name)
         return shown or bool(unused)
 
     def _ask_first(self, request: Request) -> bool:
@@ -141,7 +139,7 @@ class Sets:
             return False
         if not self._has(members):
             if not archives.keys() >= set(digests):
-                raise ReleaseError("files were not brought along that another run has removed; run again")
+                raise ReleaseError("other files are live than when this run looked; run again")
             kept = [self.current] if set(members) - set(digests) else []
             self._make(name, members, kept, [archives[each] for each in digests])
         if not self._led(self.current):
@@ -155,8 +153,7 @@ class Sets:
         return True
 
     def _wanted(self, digests: Sequence[str], request: Request) -> list[str]:
-        """Return what a set is to be made of."""
-        return _beside(self._members(self.current), digests, request)
+        return _joined(digests, self._members(self.current), request)
 
     def _make(
         self, name: str, members: Sequence[str], trees: Iterable[Path], archives: Iterable[Path] = ()
@@ -207,16 +204,16 @@ class Sets:
             replace_link(link, f"{name}/{FILES}")
 
 
+def _joined(digests: Sequence[str], shown: Sequence[str], request: Request) -> list[str]:
+    """Return what a set is to be made of: hosts that are not of the run may still have what is shown."""
+    if set(digests) == set(shown) or (not request.complete and set(digests) <= set(shown)):
+        return list(shown)
+    return [*digests, *(each for each in shown if each not in digests and not request.complete)]
+
+
 def name_of(members: Sequence[str]) -> str:
     """Return the name of a set: the same files from the same hosts are the same set."""
     return digest(list(members))
-
-
-def _beside(shown: list[str], digests: Sequence[str], request: Request) -> list[str]:
-    """Return what a set is to be made of: hosts that are not of the run may still have what is shown."""
-    if set(digests) == set(shown) or (not request.complete and set(digests) <= set(shown)):
-        return shown
-    return [*digests, *(each for each in shown if each not in digests and not request.complete)]
 
 
 def others(apps: Collection[str], root: Path = Path("/")) -> list[Path]:
@@ -228,8 +225,18 @@ def remove_others(apps: Collection[str], root: Path = Path("/")) -> list[Path]:
     """Remove the folders of other apps than these, and return them. Raises OSError."""
     removed = others(apps, root)
     for folder in removed:
-        shutil.rmtree(folder)
+        _remove(folder)
     return removed
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, which has lost its name before its first file: what has one is whole."""
+    if not folder.name.startswith("."):
+        removed = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(removed, ignore_errors=True)
+        os.rename(folder, removed)
+        folder = removed
+    shutil.rmtree(folder)
 
 
 def _merge(source: Path, target: Path) -> None:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.hostvars import HostVars
 from jinja2 import TemplateError, Undefined
 
 Reader = Callable[[Callable[[], Any]], Any]  # takes a read, returns what stands for its result
@@ -57,6 +60,17 @@ def entries(value: object, name: str) -> list[Any]:
 def read(container: Any, key: Any) -> Any:
     """Return an item as it is, or an Unreadable where its template cannot be filled in."""
     return attempt(lambda: container[key])
+
+
+def of_host(hostvars: Mapping[str, Any], host: str, name: str) -> Any:
+    """Return a variable of a host, whose templates may refer to hostvars itself: by hostvars they may not.
+
+    Raises what Ansible raises where a template cannot be filled in.
+    """
+    if not isinstance(hostvars, HostVars):
+        return hostvars[host][name]
+    variables = {**hostvars.raw_get(host), "hostvars": hostvars}
+    return Templar(loader=DataLoader(), variables=variables).template(variables[name])
 
 
 def items_of(value: Any) -> list[Any] | None:

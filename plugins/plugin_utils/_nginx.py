@@ -287,7 +287,9 @@ def _site(
             "keepalive": KEEPALIVE[worker_class or "gthread"],
         },
     }
-    site.update(_site_static.derive(name, _static(app), local=local))
+    # Of what is shared nothing is handed over, so that of other hosts is not read.
+    shared = plain(app.get("shared", [])) if local else []
+    site.update(_site_static.derive(name, _static(app), shared, local=local))
     site.update({key: nginx[key] for key in SITE_KEYS if key in nginx})
     health = plain(app.get("health", {})).get("path", "")
     site.update(_site_pages.of_app(nginx, health, f"/srv/{name}/current"))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, TypedDict
 
@@ -41,24 +41,34 @@ def _fallback_of_nothing(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Find
             yield entry, Finding("static_fallback", f"{prefix} is not in static; add it there, or remove it")
 
 
-def derive(name: str, folders: Mapping[str, str], *, local: bool) -> dict[str, dict[str, str]]:
+def derive(
+    name: str, folders: Mapping[str, str], shared: Iterable[str] = (), *, local: bool
+) -> dict[str, dict[str, str]]:
     """Return the keys of an app's entry of nginx_sites.
 
-    folders: those of its release, by their prefixes. local: whether the release is on the proxy.
+    folders: those of its release, by their prefixes. shared: what is the same in each release; as it may be
+    written to at any time, no fallback has Nginx keep its files open. local: whether the release is on the
+    proxy.
     """
     top = f"/srv/{name}" if local else f"{HANDED}/{name}"
-    links = {"static": "current", "static_fallback": "previous"}
+    changing = {prefix for prefix, _folder, _shared in _shared(folders, list(shared))}
+    of_release = {prefix: folder for prefix, folder in folders.items() if prefix not in changing}
+    links = {"static": ("current", folders), "static_fallback": ("previous", of_release)}
     return {
-        key: {prefix: f"{top}/{link}/{folder}" for prefix, folder in folders.items()}
-        for key, link in links.items()
-        if folders
+        key: {prefix: f"{top}/{link}/{folder}" for prefix, folder in led.items()}
+        for key, (link, led) in links.items()
+        if led
     }
 
 
 def shared_folders(entry: Entry) -> Iterator[tuple[str, str, str]]:
     """Yield each prefix of an app with its folder, where that lies in what is shared, or has it within."""
-    for prefix, folder in entry.get("nginx.static", {}).items():
-        for shared in entry.get("shared", []):
+    yield from _shared(entry.get("nginx.static", {}), entry.get("shared", []))
+
+
+def _shared(folders: Mapping[str, str], entries: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    for prefix, folder in folders.items():
+        for shared in entries:
             one, other = PurePosixPath(folder), PurePosixPath(shared)
             if one.is_relative_to(other) or other.is_relative_to(one):
                 yield prefix, folder, shared

@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _only
-from ansible_collections.webstack.python.plugins.plugin_utils._data import items_of, plain_or_unreadable, read
+from ansible_collections.webstack.python.plugins.plugin_utils import _only, _site_static
+from ansible_collections.webstack.python.plugins.plugin_utils._data import (
+    attempt,
+    items_of,
+    of_host,
+    plain_or_unreadable,
+    read,
+)
 from ansible_collections.webstack.python.plugins.plugin_utils._manifest import Inventory
 
 # What the module release_static has found of each app: a digest by kind, offered and live.
@@ -35,14 +41,32 @@ def handed(inventory: Inventory, proxy: str) -> dict[str, App]:
 
     What is wrong in a manifest, which the preflight says, counts as not there.
     """
-    if "nginx_sites" in inventory.hostvars[proxy]:
-        # It says itself what it serves.
-        return {}
+    says = "nginx_sites" in inventory.hostvars[proxy]
+    named = _named(inventory, proxy) if says else None
+    chosen = not says or "nginx_app_hosts" in inventory.hostvars[proxy]
     found: dict[str, App] = {}
-    for host in inventory.app_hosts_of(proxy):
+    for host in inventory.app_hosts_of(proxy) if chosen else inventory.app_hosts:
         for name, folders in _static(inventory.hostvars[host]):
-            found.setdefault(name, App(folders, [])).hosts.append(host)
+            if named is None or name in named:
+                found.setdefault(name, App(folders, [])).hosts.append(host)
     return {name: app for name, app in found.items() if app.hosts != [proxy]}
+
+
+def _named(inventory: Inventory, proxy: str) -> set[str] | None:
+    """Return the apps whose copies a proxy serves by a list of its own; None where that cannot be read.
+
+    It may need what only the proxy's own play has. Then every app counts: a copy too many harms nobody.
+    """
+    sites = items_of(attempt(lambda: of_host(inventory.hostvars, proxy, "nginx_sites")))
+    return None if sites is None else {name for site in sites for name in _copied(site)}
+
+
+def _copied(site: object) -> Iterator[str]:
+    name, static, state = (_value(site, key) for key in ("name", "static", "state"))
+    if isinstance(name, str) and isinstance(static, Mapping) and state in (None, "present"):
+        folders = {prefix: folder for prefix, folder in static.items() if isinstance(folder, str)}
+        if _site_static.is_handed({"name": name, "static": folders}):
+            yield name
 
 
 def _static(variables: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -73,7 +97,7 @@ def apps_of(
     releases = {result["entry"]: result.get("release") or "" for result in rollbacks}
     folders = {
         name: app.folders
-        for proxy in inventory.proxies_of(host)
+        for proxy in inventory.proxy_hosts
         for name, app in handed(inventory, proxy).items()
         if host in app.hosts and (not chosen or name in chosen)
     }

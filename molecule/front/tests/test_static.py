@@ -25,6 +25,9 @@ def put(folder, release: str) -> None:
         (folder / name / HASHED.format(release)).write_text(f"// {release}\n" * 500)
         (folder / name / DATED).write_text(f"{release}\n" * 1000)
         (folder / name / "picture.png").write_bytes(bytes(4000))
+        for hidden in (".npmrc", "sub/.npmrc", ".well-known/security.txt"):
+            (folder / name / hidden).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name / hidden).write_text(f"{release}\n")
 
 
 def deploy(front, release: str, **variables: Any) -> None:
@@ -100,6 +103,15 @@ def test_only_a_name_with_a_digest_is_kept_forever(client):
 )
 def test_odd_paths_lead_to_no_file_of_the_code(client, path):
     assert "start_response" not in client.get(path, "--path-as-is")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [(".npmrc", "404"), ("sub/.npmrc", "404"), (".well-known/security.txt", "200")]
+)
+def test_hidden_files_are_in_neither_release(front, client, name, status):
+    for release in ("current", "previous"):
+        assert front.host.sh(f"cat /srv/alpha/{release}/static/{name}") != ""
+    assert head(client, f"/static/{name}")["status"] == status
 
 
 def test_files_of_the_release_before_are_there_until_the_next_deploy(front, client):

@@ -154,6 +154,9 @@ def test_static_files_are_at_the_proxy_before_the_pages_that_name_them(split):
     assert split.styles(first, second) == ["200", "200"]
     assert front.get("/static/site.css", "far.test") == f"/* {second} */"
 
+    # A list of its own, made as the role's README says, has the same copies.
+    derived = "hostvars | webstack.python.nginx_sites(inventory_hostname, groups['app_servers'])"
+    split.variables[front.name]["nginx_sites"] = f"{{{{ {derived} }}}}"
     with split.reader():
         split.deploy(third, playbook="deploy").succeeded()
     assert split.styles(first, second, third) == ["404", "200", "200"]

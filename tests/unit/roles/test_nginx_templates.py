@@ -24,6 +24,7 @@ SHOP = {
 }
 FILES = {"certificate": "/etc/ssl/shop.pem", "key": "/etc/ssl/shop.key", "on_host": True}
 HASHED = r'location ~ "[.-](?=[0-9]*[a-f])[0-9a-f]{8,}\.[A-Za-z0-9.]{1,30}$"'
+HIDDEN = r'location ~ "(?s)^.{%d,}/\.(?!well-known/)"'  # the number is that of the prefix without its slash
 BLOG = {"name": "blog", "upstream": {"servers": ["10.0.0.11:8000", "10.0.0.12:8000"]}}
 LIMITS = {"read_timeout": "60s", "blocked_paths": []}
 # What the role knows of the host when it fills the templates in.
@@ -200,6 +201,7 @@ def test_hostile_folder_stays_one_word(hostile):
         "server",
         "server > location /",
         "server > location ^~ /static/",
+        f"server > location ^~ /static/ > {HIDDEN % 7}",
         f"server > location ^~ /static/ > {HASHED}",
     }
     assert len(found["server > location ^~ /static/"]) == 2
@@ -298,7 +300,7 @@ def test_certificates_are_named_where_they_are(mode, folder):
 
 def test_a_site_that_waits_for_its_first_certificate_goes_on_without_redirect():
     found = read(tls("acme", __nginx_waiting=["shop"], __nginx_issued_sites=[]))
-    assert not [line for lines in found.values() for line in lines if line.startswith("return")]
+    assert not [line for lines in found.values() for line in lines if line.startswith("return 30")]
     assert "listen 443 ssl" in found["server"]
     assert "listen 80" in found["server 2"]
     assert "server 2 > location ^~ /.well-known/acme-challenge/" in found
@@ -362,7 +364,7 @@ def test_profiles_say_what_the_host_can_do(profile, can, protocols, curves):
 
 
 def test_limits_that_nobody_asked_for_are_not_there():
-    text = site()
+    text = site(static={})
     for word in ("limit_req", "limit_conn", "geo ", "map ", "auth_basic", "allow", "deny", "return"):
         assert word not in text
     assert "Authorization" not in text
@@ -548,7 +550,7 @@ def test_a_path_without_its_slash_leads_to_it_wherever_the_visitor_came_from():
 
 def test_where_no_site_is_nothing_is_served():
     assert server(WIKI)["server > location /"] == ["return 404"]
-    assert "return 404" not in site()
+    assert "return 404" not in server(SHOP)["server > location /"]
 
 
 def test_each_site_of_a_server_has_its_own_bounds_and_lines():
@@ -875,12 +877,44 @@ def test_static_files_without_a_release_before_have_one_location_each():
     found = read(site(static={"/a/": "/srv/a", "/b/": "/srv/b"}))
     assert [block for block in found if block.startswith("server > location ^~")] == [
         "server > location ^~ /a/",
+        f"server > location ^~ /a/ > {HIDDEN % 2}",
         f"server > location ^~ /a/ > {HASHED}",
         "server > location ^~ /b/",
+        f"server > location ^~ /b/ > {HIDDEN % 2}",
         f"server > location ^~ /b/ > {HASHED}",
     ]
     assert "try_files" not in str(found)
     assert "error_page" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (".env", True),
+        (".git/config", True),
+        ("sub/.git/config", True),
+        ("line\n/.env", True),
+        (".app-8e0d62a0.js", True),
+        (".well-known/.env", True),
+        (".well-known/security.txt", False),
+        ("sub/.well-known/security.txt", False),
+        ("app.css", False),
+        ("sub/app..css", False),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["/static/", "/.dot/"])
+def test_hidden_files_are_in_no_folder_of_static_files(prefix, name, expected):
+    folders = {"static": {prefix: "/srv/a"}, "static_fallback": {prefix: "/srv/b"}}
+    found = read(site(**folders))
+    # The release before would answer for what the live one refuses.
+    for outer in (prefix, f"/.webstack-previous{prefix}", f"/.webstack-again/.webstack-previous{prefix}"):
+        inner = [block for block in found if block.startswith(f"server > location ^~ {outer} > ")]
+        # The first one that matches counts.
+        assert inner == [
+            f"server > location ^~ {outer} > {part}" for part in (HIDDEN % (len(outer) - 1), HASHED)
+        ]
+        assert found[inner[0]] == ["return 404"]
+        assert bool(re.search(inner[0].split('"')[1], outer + name)) is expected
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 
 import pytest
 from ansible_collections.webstack.python.plugins.module_utils import _release_code, _static_files
@@ -59,6 +60,18 @@ def test_digest_is_that_of_names_and_contents_alone(code):
     renamed = digest()
     (code / "static/b.css").write_text("static/b.css")
     assert len({before, renamed, digest()}) == 3
+
+
+def test_digest_of_a_large_file_takes_little_memory(code):
+    large, size = code / "static/large", 20 * 2**20
+    large.touch()
+    os.truncate(large, size)
+    tracemalloc.start()
+    try:
+        _static_files.digest_of(_static_files.find(code, ["static"]))
+        assert tracemalloc.get_traced_memory()[1] < size // 4
+    finally:
+        tracemalloc.stop()
 
 
 def test_packed_files_come_out_as_they_were(code, tmp_path):

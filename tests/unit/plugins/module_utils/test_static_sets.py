@@ -149,11 +149,6 @@ def test_run_of_some_hosts_brings_what_it_lacks_once_a_killed_one_is_ended(proxy
     assert (proxy.answered(), proxy.common()) == ({"a", "b", "c"}, "c")
 
 
-def test_sets_that_another_run_has_changed_meanwhile_are_told(proxy):
-    with pytest.raises(ReleaseError, match=r"were not brought along.*run again"):
-        proxy.sets.offer(Request("shop", ["a"], [], complete=True), {})
-
-
 def test_new_proxy_gets_what_is_live_and_what_is_to_be(proxy):
     assert proxy.offer("b", "a")
     assert (proxy.answered(), proxy.common(), sorted(proxy.sent)) == ({"a", "b"}, "a", ["a", "b"])
@@ -240,6 +235,62 @@ def test_a_kill_anywhere_loses_nothing_and_the_next_run_puts_it_right(proxy, mon
     assert (proxy.answered(), proxy.common()) == ({"b", "c"}, "c")
     assert len(list(proxy.sets.folder.iterdir())) == 4
     assert len(seen) < 20
+
+
+def cut_off(folder, *_arguments, **_options):
+    """Remove a tree as a run does that is killed at its second file."""
+    file = next((path for path in folder.rglob("*") if path.is_file()), None)
+    if file:
+        file.unlink()
+        raise Killed
+
+
+def test_a_set_whose_removal_was_cut_off_is_sent_again(proxy, monkeypatch):
+    proxy.deploy("a")
+    proxy.deploy("b", "a")
+    proxy.offer("c", "b")
+    with monkeypatch.context() as patched:
+        patched.setattr(_static_sets.shutil, "rmtree", cut_off)
+        with pytest.raises(Killed):
+            proxy.show("c")
+    assert proxy.differs("c", "c")
+    proxy.sent.clear()
+    proxy.deploy("a", "c")
+    assert (proxy.sent, proxy.answered(), proxy.common()) == (["a"], {"a", "c"}, "a")
+    assert len(list(proxy.sets.folder.iterdir())) == 4
+
+
+def test_an_app_whose_removal_was_cut_off_starts_from_nothing(proxy, monkeypatch):
+    proxy.deploy("a")
+    top = proxy.sets.folder.parent
+    with monkeypatch.context() as patched:
+        patched.setattr(_static_sets.shutil, "rmtree", cut_off)
+        with pytest.raises(Killed):
+            _static_sets.remove_others([], proxy.folder / "root")
+    proxy.sent.clear()
+    proxy.deploy("a")
+    assert (proxy.sent, proxy.answered(), proxy.common()) == (["a"], {"a"}, "a")
+    _static_sets.remove_others(["shop"], proxy.folder / "root")
+    assert [path.name for path in top.iterdir()] == ["shop"]
+
+
+def test_run_that_ends_another_brings_what_it_lacks_then(proxy):
+    proxy.deploy("a")
+    # Refused; its set has the files of "a", too, as some hosts are left out.
+    proxy.offer("c", "a", complete=False)
+    # Swapped, and killed before it was shown.
+    proxy.offer("b", "a", complete=False)
+    proxy.sent.clear()
+    assert proxy.offer("c", "b", complete=False)
+    assert proxy.sent == ["c"]
+    assert (proxy.answered(), proxy.common()) == ({"a", "b", "c"}, "b")
+
+
+def test_run_whose_proxy_was_changed_since_it_looked_says_so(proxy):
+    proxy.deploy("a")
+    with pytest.raises(ReleaseError, match="other files are live than when this run looked; run again"):
+        proxy.sets.offer(Request("shop", ["b"], ["a"], complete=True), {})
+    assert (proxy.answered(), proxy.common()) == ({"a"}, "a")
 
 
 def test_folders_of_other_apps_are_removed(tmp_path):

@@ -20,6 +20,23 @@ def test_an_app_has_the_folders_of_the_release_that_is_live_and_of_the_one_befor
     assert _site_static.derive("shop", {}, local=True) == {}
 
 
+@pytest.mark.parametrize("shared", ["media", "media/", "up", "up/loads/big"])
+def test_folders_that_are_written_to_at_any_time_have_no_fallback(shared):
+    """Nginx keeps files open that have one, and would answer by the size that they had."""
+    folders = {"/static/": "static", "/media/": "media", "/up/": "up/loads"}
+    app = {"name": "shop", "shared": [shared], "nginx": {"static": folders}}
+    (site,) = _nginx.derive({"web": {"python_apps": [app]}}, "web", ["web"], {})
+    assert site["static"].keys() == folders.keys()
+    changing = "/media/" if "media" in shared else "/up/"
+    assert site["static_fallback"].keys() == folders.keys() - {changing}
+
+
+def test_an_app_all_of_whose_folders_are_shared_has_no_fallback():
+    assert _site_static.derive("shop", {"/media/": "media"}, ["media"], local=True) == {
+        "static": {"/media/": "/srv/shop/current/media"}
+    }
+
+
 def test_an_app_of_another_host_has_the_folders_that_were_handed_over():
     folders = "/var/lib/webstack/static/shop/{}/static"
     entry = {

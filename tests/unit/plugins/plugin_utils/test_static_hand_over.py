@@ -10,8 +10,11 @@ from ansible_collections.webstack.python.plugins.filter.static_archives import s
 from ansible_collections.webstack.python.plugins.filter.static_left_out import static_left_out
 from ansible_collections.webstack.python.plugins.filter.static_requests import static_requests
 from ansible_collections.webstack.python.plugins.plugin_utils import _static_hand_over
+from ansible_collections.webstack.python.plugins.plugin_utils._data import Unreadable
 
 APPS = ["app1", "app2"]
+COPIES = "/var/lib/webstack/static"
+SITE = {"name": "shop", "static": {"/s/": f"{COPIES}/shop/current/static"}}
 
 
 def app(name="shop", **keys):
@@ -42,10 +45,28 @@ def test_folders_go_to_a_proxy_that_is_another_host():
         (["front"], {"nginx_app_hosts": []}),
         # It says itself what it serves.
         (["front"], {"nginx_sites": []}),
+        (["front"], {"nginx_sites": [{"name": "shop", "static": {"/s/": "/srv/shop/static"}}]}),
+        (["front"], {"nginx_sites": [{"name": "shop", "static": {"/s/": f"{COPIES}/blog/current/s"}}]}),
+        (["front"], {"nginx_sites": [{**SITE, "state": "absent"}]}),
     ],
 )
 def test_nothing_goes_where_no_other_host_serves_the_app_by_the_manifest(proxies, front):
     assert static_apps(hosts(app(), front=front), "app1", APPS, proxies) == []
+
+
+def test_a_proxy_whose_own_list_has_copies_gets_them_of_every_host():
+    hostvars = hosts(app(), app("blog"), front={"nginx_sites": [{"name": "docs"}, SITE, "wrong"]})
+    assert static_left_out(hostvars, "front", [], APPS, ["front"]) == [{"name": "shop", "hosts": APPS}]
+    # One that is an app host, too, serves by default its own apps alone.
+    hostvars["app1"]["nginx_sites"] = [SITE]
+    assert [each["name"] for each in static_apps(hostvars, "app2", APPS, ["app1"])] == ["shop"]
+    hostvars["app1"]["nginx_app_hosts"] = ["app1"]
+    assert static_apps(hostvars, "app2", APPS, ["app1"]) == []
+
+
+def test_a_proxy_whose_own_list_cannot_be_read_gets_the_copies_of_all_apps():
+    hostvars = hosts(app(), front={"nginx_sites": Unreadable("'hosted' is undefined")})
+    assert [each["name"] for each in static_apps(hostvars, "app1", APPS, ["front"])] == ["shop"]
 
 
 @pytest.mark.parametrize(
