@@ -109,6 +109,16 @@ def test_a_post_is_never_answered_from_the_cache(client):
 
 
 @pytest.mark.usefixtures("cached")
+def test_part_of_an_answer_is_asked_of_the_app_where_none_is_kept(client):
+    words = "-H 'Range: bytes=0-1' -H 'If-Match: \"a\"'"
+    for name, word in (("HTTP_RANGE", "bytes=0-1"), ("HTTP_IF_MATCH", '"a"')):
+        assert client.get(f"/?environ={name}&known", f"{words} -b session=1") == word
+        assert client.get(f"/?environ={name}&put", f"{words} -X PUT") == word
+    # What is kept is whole.
+    assert client.get("/?environ=HTTP_IF_MATCH", "-H 'If-Match: \"a\"'") == "None"
+
+
+@pytest.mark.usefixtures("cached")
 def test_one_of_many_visitors_at_once_asks_the_app(client):
     ask = shlex.quote(client.command("/?lock&wait=0.5", "-o /dev/null -D -"))
     said = client.sh(f"seq 8 | xargs -P 8 -n 1 sh -c {ask} | grep -i ^{HEADER}:")

@@ -732,6 +732,28 @@ def test_cache_is_for_nobody_who_is_known():
     assert known == ["default 1", '"" ""']
 
 
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("range", '""'),
+        ("if_range", '""'),
+        ("if_match", '""'),
+        ("if_unmodified_since", '""'),
+        ("if_none_match", "$upstream_cache_etag"),
+        ("if_modified_since", "$upstream_cache_last_modified"),
+    ],
+)
+def test_an_answer_that_is_not_kept_is_asked_for_in_the_clients_words(name, own):
+    maps = read(http())
+    asks = maps['map "$request_method:$webstack_personal" $webstack_client_asks']
+    assert asks == ["default 1", '"GET:" ""', '"HEAD:" ""']
+    words = maps[f"map $webstack_client_asks $webstack_{name}"]
+    assert words == ["volatile", f"default $http_{name}", f'"" {own}']
+    header = name.replace("_", "-").title()
+    assert f"proxy_set_header {header} $webstack_{name}" in read(site(cache="1s"))["server > location /"]
+    assert f"$webstack_{name}" not in site()
+
+
 def test_a_site_without_cache_keeps_nothing():
     assert "cache_" not in site().replace("webstack_cache_control", "")
     assert "X-Cache-Status" not in site()
