@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _rules, _site_place
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import Between, Entry
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule, kind
 
@@ -221,8 +221,7 @@ def _resolve_maintenance(entry: Mapping[str, Any], page: str) -> dict[str, Any] 
         return None
     given = value if isinstance(value, Mapping) else {}
     return {
-        # No name of a site has an underscore, so two sites have two variables.
-        "variable": f"webstack_closed_{entry['name'].replace('-', '_')}",
+        "variable": f"{_site_place.variables(entry['name'])}_503",
         "allow": given.get("allow", []),
         "health": given.get("health", ""),
         **_place(given.get("page", page)),

@@ -130,6 +130,11 @@ def test_a_static_site_serves_its_folder_but_not_what_is_hidden(client):
 
 
 @pytest.mark.usefixtures("placed")
+def test_a_folder_without_its_slash_leads_to_it_wherever_the_visitor_came_from(client):
+    assert client.headers("/guide", domain="docs.test")["location"] == "/guide/"
+
+
+@pytest.mark.usefixtures("placed")
 @pytest.mark.parametrize("path", ["/guide/", "/inner/guide/"])
 def test_the_password_of_one_site_is_asked_for_all_of_its_domain(client, path):
     assert client.status(path, domain="staff.test") == 401
