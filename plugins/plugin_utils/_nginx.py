@@ -426,12 +426,11 @@ def certificates(nginx_sites: object, default: object, base: str) -> list[dict[s
 def secrets(nginx_sites: object) -> dict[str, str]:
     """Return the files that hold what nobody but nginx may read of the sites: texts by their names.
 
-    Raises what Ansible raises where a template cannot be filled in.
+    Those of a server block are named after its first site, whichever says so. Raises what Ansible raises
+    where a template cannot be filled in.
     """
-    present = [
-        entry for entry in plain(entries(nginx_sites, "nginx_sites")) if entry.get("state") != "absent"
-    ]
-    return {name: text for entry in present for name, text in _site_limits.secrets(entry).items()}
+    found = (_site_limits.secrets(entry) for entry, *_others in _servers(nginx_sites))
+    return {name: text for files in found for name, text in files.items()}
 
 
 def on_host(nginx_sites: object) -> list[dict[str, Any]]:

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _nginx
+from ansible_collections.webstack.python.plugins.plugin_utils import _nginx, _site_place
 from ansible_collections.webstack.python.plugins.plugin_utils._data import (
     Unreadable,
     attempt,
@@ -15,7 +15,7 @@ from ansible_collections.webstack.python.plugins.plugin_utils._data import (
     plain_or_unreadable,
     read,
 )
-from ansible_collections.webstack.python.plugins.plugin_utils._entries import Entry
+from ansible_collections.webstack.python.plugins.plugin_utils._entries import check_list
 from ansible_collections.webstack.python.plugins.plugin_utils._manifest import Inventory
 from ansible_collections.webstack.python.plugins.plugin_utils._rollback import Run
 
@@ -67,5 +67,9 @@ def _cached(run: Run, proxy: str, app_hosts: list[str]) -> dict[str, bool]:
         own = {name: variables[name] for name in _nginx.OWN_VARIABLES if name in variables}
         sites = attempt(lambda: _nginx.derive(run.hostvars, proxy, hosts, own))
     found = [] if isinstance(sites, Unreadable) else plain_or_unreadable(sites)
-    entries = [Entry("", site) for site in found if isinstance(site, Mapping)]
-    return {entry.name: bool(entry.get("cache")) for entry in entries if entry.present}
+    _reported, entries = check_list(found, _nginx.SCHEMA)
+    return {
+        entry.name: "cache" in _site_place.shared(group, "", ["cache"])
+        for group in _site_place.servers(entries, "")
+        for entry in group
+    }

@@ -8,7 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _addresses, _basic_auth, _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import (
+    _addresses,
+    _basic_auth,
+    _rules,
+    _site_place,
+)
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import Between, Entry
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Finding, Rule
 
@@ -163,14 +168,13 @@ def _let_in_and_refused(prefix: str) -> Between:
 def resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the templates print of a site, by the host's defaults.
 
-    id: what its variables and zones begin with, which have the same name in every run, as nginx does not
-    reload a zone that counts by another variable.
+    id: what its variables and zones begin with.
     rate: requests and their burst, or None. connections: at once for an address, 0 for any number.
     methods: all that are answered, none for any. auth: realm and file, or None.
     paths, agents: regular expressions of what is refused, empty for nothing.
     """
     return {
-        "id": f"webstack_{entry['name'].replace('-', '_')}",
+        "id": _site_place.variables(entry["name"]),
         "rate": _rate(entry["rate_limit"]) if "rate_limit" in entry else None,
         "connections": entry.get("connection_limit", 0),
         "exempt": _addresses.written(entry.get("limits_exempt", [])),

@@ -253,8 +253,7 @@ def _resolve_maintenance(entry: Mapping[str, Any], page: str) -> dict[str, Any] 
         return None
     given = value if isinstance(value, Mapping) else {}
     return {
-        # No name of a site has an underscore, so two sites have two variables.
-        "variable": f"webstack_closed_{entry['name'].replace('-', '_')}",
+        "variable": f"{_site_place.variables(entry['name'])}_503",
         "allow": _addresses.written(given.get("allow", [])),
         "health": given.get("health", ""),
         **_place(given.get("page", page)),

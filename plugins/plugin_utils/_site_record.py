@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from ansible_collections.webstack.python.plugins.plugin_utils import _rules
+from ansible_collections.webstack.python.plugins.plugin_utils import _rules, _site_place
 from ansible_collections.webstack.python.plugins.plugin_utils._entries import Between
 from ansible_collections.webstack.python.plugins.plugin_utils._spec import Rule, kind
 
@@ -58,7 +58,9 @@ class Header(TypedDict):
 
     name: str
     value: str
-    sent: str  # nginx's variable with what the app sends
+    sent: (
+        str  # nginx's variable with what is sent without it: not what a page of errors has taken the place of
+    )
     variable: str  # nginx's variable with what is added
     own: bool  # whether that variable is the site's and not the host's
 
@@ -109,10 +111,12 @@ def between(_prefix: str) -> list[Between]:
 def resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> Record:
     """Return what the templates print of a site, by the host's defaults."""
     common, own = _by_lower_name(defaults["headers"]), _by_lower_name(entry.get("headers", {}))
+    variables = {header["name"].lower(): header["variable"] for header in host_headers(defaults["headers"])}
+    start = f"{_site_place.variables(entry['name'])}_h"
     merged = enumerate(sorted({**common, **own}.items()), start=1)
     return Record(
         headers=[
-            _header(name, value, f"{number}_{entry['name']}" if lower in own else "")
+            _header(name, value, f"{start}{number}" if lower in own else variables[lower], own=lower in own)
             for number, (lower, (name, value)) in merged
             if value
         ],
@@ -123,17 +127,20 @@ def resolve(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> Record:
     )
 
 
+def host_headers(value: Mapping[str, object]) -> list[Header]:
+    """Return the headers of all sites of a host, numbered as in http.conf.j2. value: nginx_headers."""
+    found = [header for _lower, header in sorted(_by_lower_name(value).items()) if header[1]]
+    return [
+        _header(name, text, f"webstack_header_{number}", own=False)
+        for number, (name, text) in enumerate(found, start=1)
+    ]
+
+
 def _by_lower_name(value: Mapping[str, object]) -> dict[str, tuple[str, str]]:
     return {name.lower(): (name, "" if item is None else str(item).strip()) for name, item in value.items()}
 
 
-def _header(name: str, value: str, own: str) -> Header:
-    """Return a header. own: what tells the site's variable from those of others; "" for the host's."""
-    as_variable = name.lower().replace("-", "_")
-    return Header(
-        name=name,
-        value=value,
-        sent=f"upstream_http_{as_variable}",
-        variable=f"webstack_header_{own.replace('-', '_') or as_variable}",
-        own=bool(own),
-    )
+def _header(name: str, value: str, variable: str, *, own: bool) -> Header:
+    """Return a header. Its variable is numbered: a header's name may be longer than nginx takes one."""
+    sent = f"sent_http_{name.lower().replace('-', '_')}"
+    return Header(name=name, value=value, sent=sent, variable=variable, own=own)

@@ -168,6 +168,14 @@ def test_only_addresses_of_the_list_are_let_in(client, site, expected):
 
 
 @pytest.mark.usefixtures("limited")
+def test_files_that_not_everybody_may_have_are_kept_by_browsers_alone(client):
+    kept = {site: client.headers("/static/site.css", domain=f"{site}.test") for site in ("entry", "rate")}
+    assert kept["entry"]["cache-control"] == "private, max-age=600"
+    assert kept["rate"]["cache-control"] == "max-age=600"
+    assert client.headers("/static/site.css", USER)["cache-control"] == "private, max-age=600"
+
+
+@pytest.mark.usefixtures("limited")
 def test_who_is_refused_is_not_let_in_by_a_wider_network(front, client):
     assert status(client, "refusing") == 403
     assert front.host.get(host="refusing.test", options=STATUS) == "200"

@@ -82,6 +82,13 @@ def test_a_page_takes_the_place_of_what_the_app_says_where_it_is_not_about_the_a
 
 
 @pytest.mark.usefixtures("paged")
+def test_a_page_has_the_headers_of_the_site_whatever_the_app_has_said(client):
+    said = "/?status=404&header=X-Frame-Options:ALLOWALL"
+    assert client.headers(said)["x-frame-options"] == "SAMEORIGIN"
+    assert client.headers(said, domain="plain.test")["x-frame-options"] == "ALLOWALL"
+
+
+@pytest.mark.usefixtures("paged")
 def test_a_page_that_the_release_lacks_does_not_change_the_status(client):
     assert page(client, "lacking")[0] == 404
 

@@ -12,6 +12,7 @@ SERVICE = "/srv/www/service"
 # Apps below alpha.test that build URLs, by their kinds of worker.
 BELOW = {"slow": "sync", "green": "gevent"}
 FOLDERS = {"/static/": "static"}
+STAFF = {"users": {"alice": "secret"}}
 
 
 def below(name):
@@ -44,6 +45,8 @@ def placed(front):
         another("only", "shop", path="/page/", tls="self_signed", redirects=["www.only.test"]),
         {"name": "docs", "domains": ["docs.test"], "root": ROOT},
         {"name": "guide", "domains": ["docs.test"], "path": "/handbook/", "root": f"{ROOT}/guide"},
+        {"name": "outer", "domains": ["staff.test"], "root": ROOT},
+        {**below("inner"), "name": "inner", "domains": ["staff.test"], "root": ROOT, "basic_auth": STAFF},
         {"name": "files", "domains": ["files.test"], "upstream": {"servers": ["127.0.0.1:8099"]}},
     )
     return front.host.deploy(apps, **sites).succeeded()
@@ -85,7 +88,7 @@ def test_the_longest_path_wins_and_ends_at_a_slash(front, client):
     assert json.loads(client.get("/page/one"))["url"] == "http://alpha.test/page/one"
     assert "The requested URL was not found on the server" in client.get("/alphabet")
     sites = front.host.sh("ls /etc/nginx/webstack/sites").split()
-    assert sites == ["docs.conf", "files.conf", "only.conf", "shop.conf"]
+    assert sites == ["docs.conf", "files.conf", "only.conf", "outer.conf", "shop.conf"]
 
 
 @pytest.mark.usefixtures("placed")
@@ -124,6 +127,18 @@ def test_a_static_site_serves_its_folder_but_not_what_is_hidden(client):
     assert client.get("/handbook/", domain="docs.test") == "guide"
     for path in ("/.git/config", "/guide/../.git/config", "/nothing", "/handbook/../index.html/x"):
         assert client.status(path, "--path-as-is", "docs.test") == 404
+
+
+@pytest.mark.usefixtures("placed")
+def test_a_folder_without_its_slash_leads_to_it_wherever_the_visitor_came_from(client):
+    assert client.headers("/guide", domain="docs.test")["location"] == "/guide/"
+
+
+@pytest.mark.usefixtures("placed")
+@pytest.mark.parametrize("path", ["/guide/", "/inner/guide/"])
+def test_the_password_of_one_site_is_asked_for_all_of_its_domain(client, path):
+    assert client.status(path, domain="staff.test") == 401
+    assert client.get(path, "-u alice:secret", "staff.test") == "guide"
 
 
 @pytest.mark.usefixtures("placed")

@@ -10,11 +10,15 @@ from sites import another, beside
 LOGS = "/var/log/nginx"
 POLICY = "default-src 'self'; img-src *"
 STATUS = "nginx-status.localhost"
+LONG = "long".ljust(31, "g")
+REPORT = "Content-Security-Policy-Report-Only"
 # What each site says of itself; the app's own says nothing.
 KEYS = {
     "mine": {
         "headers": {"Content-Security-Policy": POLICY, "x-frame-options": "DENY", "Referrer-Policy": ""}
     },
+    # As long as a name may be; of a header, too.
+    LONG: {"headers": {REPORT: POLICY}, "methods": ["GET"]},
     "object": {"access_log": "json"},
     "object-path": {"access_log": "json", "log_query": False},
     "line-path": {"log_query": False},
@@ -55,6 +59,11 @@ def test_a_site_adds_replaces_and_removes_headers(client):
     assert found["x-frame-options"] == "DENY"
     assert "referrer-policy" not in found
     assert found["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.usefixtures("keys")
+def test_long_names_are_no_matter(client):
+    assert client.headers(domain=f"{LONG}.test")[REPORT.lower()] == POLICY
 
 
 @pytest.mark.usefixtures("keys")

@@ -7,7 +7,7 @@ from typing import Any
 import harness
 import pytest
 
-KEEP = "public, max-age=31536000, immutable"
+KEEP = "max-age=31536000, immutable"
 FOLDERS = {"/static/": "static", "/more/": "more"}
 MODULE = "libnginx-mod-http-brotli-static"
 pytestmark = pytest.mark.usefixtures("releases")

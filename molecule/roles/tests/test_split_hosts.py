@@ -9,7 +9,7 @@ import subprocess
 import harness
 import pytest
 
-KEEP = "public, max-age=31536000, immutable"
+KEEP = "max-age=31536000, immutable"
 # Who follows pages to their styles, until it is told to end. A style is named by the text of its page.
 READER = """
 import http.client, json, sys, threading

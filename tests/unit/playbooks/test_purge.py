@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.webstack.python.plugins.filter.purge_findings import purge_findings
 
-SHOP = {"name": "shop", "app": "shop:app", "nginx": {"cache": "1s"}}
+SHOP = {"name": "shop", "app": "shop:app", "nginx": {"domains": ["shop.test"], "cache": "1s"}}
 BLOG = {"name": "blog", "app": "blog:app"}
 WIKI = {"name": "wiki", "cache": "1h", "upstream": {"servers": ["10.0.0.1:80"]}}
 USE_APP = "name the one to purge on the command line, as in -e app=shop"
@@ -40,6 +40,17 @@ def test_an_app_with_a_cache_on_any_proxy_may_be_purged(app, url):
 def test_anything_but_an_app_with_a_cache_is_refused_once(app, finding):
     assert findings(app=app) == [finding]
     assert findings("lb2", app=app) == []
+
+
+@pytest.mark.parametrize("speaker", [0, 1])
+@pytest.mark.parametrize("app", ["home", "wiki"])
+def test_the_cache_of_a_server_is_that_of_all_of_its_apps(app, speaker):
+    places = [{"domains": ["a.test"]}, {"domains": ["a.test"], "path": "/wiki/"}]
+    places[speaker]["cache"] = "1s"
+    manifest = [
+        {**SHOP, "name": name, "nginx": nginx} for name, nginx in zip(("home", "wiki"), places, strict=True)
+    ]
+    assert findings(hostvars={"app1": {"python_apps": manifest}, "lb1": {}, "lb2": {}}, app=app) == []
 
 
 @pytest.mark.parametrize(

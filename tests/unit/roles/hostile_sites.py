@@ -255,7 +255,10 @@ def accepted(place: Place, path: Path, texts: Iterable[str]) -> list[Any]:
 
 
 def manifests(count: int, seed: int) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
-    """Yield manifests of up to three sites, and variables of the host, with what hostile values are taken."""
+    """Yield manifests of up to three sites, and variables of the host, with what hostile values are taken.
+
+    The names are as long as they may be, for nginx to have room for what is made of them.
+    """
     chance = random.Random(seed)
     texts = [*SAMPLES, *("".join(chance.choices([*PARTS, *SAMPLES], k=3)) for _ in range(100))]
     known = {
@@ -269,7 +272,9 @@ def manifests(count: int, seed: int) -> Iterator[tuple[list[dict[str, Any]], dic
         if path[0] not in OF_THE_HOST and (values := accepted(VARIABLES, path, texts))
     }
     while count:
-        sites = [_site(f"site{number}", known, chance) for number in range(chance.randint(1, 3))]
+        sites = [
+            _site(f"site{number}".ljust(31, "x"), known, chance) for number in range(chance.randint(1, 3))
+        ]
         given: dict[str, Any] = {}
         for path in chance.sample(list(variables), chance.randint(0, len(variables))):
             more = {**given, **VARIABLES.entry(path, chance.choice(variables[path]))}
@@ -281,7 +286,7 @@ def manifests(count: int, seed: int) -> Iterator[tuple[list[dict[str, Any]], dic
 
 def _site(name: str, known: Mapping[Path, list[Any]], chance: random.Random) -> dict[str, Any]:
     """Return a site with values at some paths. known: those that are taken by themselves."""
-    site = copy.deepcopy({**SITE, "name": name, "domains": [f"{name}.example.com"]})
+    site = copy.deepcopy({**SITE, "name": name, "domains": [f"{name}.test"]})
     for path in chance.sample(list(known), chance.randint(0, len(known))):
         more = copy.deepcopy(site)
         _merge(more, SITES.entry(path, chance.choice(known[path])), path)

@@ -231,6 +231,14 @@ def test_long_domains_get_the_room_they_need(length, expected):
     assert ("server_names_hash_bucket_size 512" in http({**SHOP, "domains": [domain]})) is expected
 
 
+@pytest.mark.parametrize(("sites", "expected"), [(1, False), (2, False), (3, True)])
+def test_many_sites_get_the_room_that_their_variables_need(sites, expected):
+    places = [{**SHOP, "name": f"shop{number}", "path": f"/{number}/"} for number in range(sites)]
+    lines = read(http(*places))[""]
+    assert ("variables_hash_bucket_size 128" in lines) is expected
+    assert ("variables_hash_max_size 8192" in lines) is expected
+
+
 def test_plain_requests_keep_the_upstream_connection():
     assert read(http())["map $http_upgrade $webstack_connection"] == ["default upgrade", '"" ""']
     assert "proxy_set_header Connection $webstack_connection" in read(render("include/proxy.conf.j2"))[""]
@@ -373,10 +381,10 @@ def test_limits_that_nobody_asked_for_are_not_there():
 def test_the_rate_holds_for_what_the_app_is_asked_and_not_for_who_is_exempt():
     entry = {**SHOP, "name": "my-shop", "rate_limit": {"rate": "20r/s", "burst": 40}}
     found = read(site(entry, limits_exempt=["10.0.0.0/8", "2001:db8::1"]))
-    assert found["geo $webstack_my_shop_exempt"] == ["default 0", "10.0.0.0/8 1", "2001:db8::1/128 1"]
-    client = "map $webstack_my_shop_exempt $webstack_my_shop_client"
+    assert found["geo $webstack_my_shop_free"] == ["default 0", "10.0.0.0/8 1", "2001:db8::1/128 1"]
+    client = "map $webstack_my_shop_free $webstack_my_shop_key"
     assert found[client] == ["default $binary_remote_addr", '1 ""']
-    assert found[""] == ["limit_req_zone $webstack_my_shop_client zone=webstack_my_shop_rate:10m rate=20r/s"]
+    assert found[""] == ["limit_req_zone $webstack_my_shop_key zone=webstack_my_shop_rate:10m rate=20r/s"]
     limits = {"limit_req zone=webstack_my_shop_rate burst=40 nodelay", "limit_req_status 429"}
     assert limits <= set(found["server > location /"])
     assert not limits & {*found["server"], *found["server > location ^~ /static/"]}
@@ -388,7 +396,7 @@ def test_the_zones_key_is_the_same_with_and_without_exempt_ones():
         read(site(rate_limit={"rate": "1r/s"}, connection_limit=1, **more))[""][0].split()[1]
         for more in ({}, {"limits_exempt": ["10.0.0.0/8"]})
     }
-    assert keys == {"$webstack_shop_client"}
+    assert keys == {"$webstack_shop_key"}
 
 
 def test_the_rate_holds_for_the_files_of_a_root_and_for_what_is_kept():
@@ -406,7 +414,7 @@ def test_a_rate_without_a_burst_has_none():
 
 def test_connections_are_limited_beside_the_rate_or_alone():
     found = read(site(connection_limit=5))
-    assert found[""] == ["limit_conn_zone $webstack_shop_client zone=webstack_shop_connections:10m"]
+    assert found[""] == ["limit_conn_zone $webstack_shop_key zone=webstack_shop_connections:10m"]
     limits = {"limit_conn webstack_shop_connections 5", "limit_conn_status 429"}
     assert limits <= set(found["server > location /"])
     both = read(site(connection_limit=5, rate_limit={"rate": "1r/s"}))
@@ -415,8 +423,8 @@ def test_connections_are_limited_beside_the_rate_or_alone():
 
 def test_other_methods_are_refused_before_a_location_is_chosen():
     found = read(site(methods=["GET", "POST"]))
-    assert found["map $request_method $webstack_shop_refused"] == ["default 1", "GET 0", "POST 0", "HEAD 0"]
-    assert found["server > if ($webstack_shop_refused)"] == ["return 405"]
+    assert found["map $request_method $webstack_shop_405"] == ["default 1", "GET 0", "POST 0", "HEAD 0"]
+    assert found["server > if ($webstack_shop_405)"] == ["return 405"]
 
 
 @pytest.mark.parametrize(
@@ -544,7 +552,9 @@ def test_sites_with_the_same_domains_are_locations_of_one_server():
 
 def test_a_path_without_its_slash_leads_to_it_wherever_the_visitor_came_from():
     found = server(WIKI)
-    assert found["server > location = /wiki"] == ["absolute_redirect off", 'return 308 "/wiki/$is_args$args"']
+    assert found["server > location = /wiki"] == ['return 308 "/wiki/$is_args$args"']
+    # Behind a proxy that ends TLS, the server's own scheme and port lead nowhere, of folders neither.
+    assert "absolute_redirect off" in read(render("include/server.conf.j2"))[""]
     assert not [block for block in server(SHOP) if "location =" in block]
 
 
@@ -620,27 +630,35 @@ def test_a_header_is_the_apps_where_it_sends_one():
     csp = "default-src 'self'; img-src \"\\"
     (block,) = resolve({**SHOP, "headers": {"Content-Security-Policy": csp}})
     maps = read(render("site.conf.j2", site=block))
-    assert maps["map $upstream_http_content_security_policy $webstack_header_1_shop"] == [
+    assert maps["map $sent_http_content_security_policy $webstack_shop_h1"] == [
         '"" "default-src \'self\'; img-src \\"\\\\"',
         'default ""',
     ]
     headers = read(render("headers.conf.j2", site=block))[""]
-    assert "add_header Content-Security-Policy $webstack_header_1_shop always" in headers
-    assert "add_header X-Mine $webstack_header_x_mine always" in headers
+    assert "add_header Content-Security-Policy $webstack_shop_h1 always" in headers
+    assert "add_header X-Mine $webstack_header_1 always" in headers
 
 
 def test_the_hosts_headers_are_mapped_once():
     maps = read(http(nginx_headers={"X-Mine": "a b", "X-Off": 0, "X-None": "", "X-None-Too": None}))
-    assert maps["map $upstream_http_x_mine $webstack_header_x_mine"] == ['"" "a b"', 'default ""']
-    assert maps["map $upstream_http_x_off $webstack_header_x_off"] == ['"" 0', 'default ""']
+    assert maps["map $sent_http_x_mine $webstack_header_1"] == ['"" "a b"', 'default ""']
+    assert maps["map $sent_http_x_off $webstack_header_2"] == ['"" 0', 'default ""']
     assert "x_none" not in str(maps)
     assert "x_mine" not in site()
+
+
+def test_headers_go_by_what_is_sent_and_not_by_an_answer_that_a_page_takes_the_place_of():
+    """What the app has said is still in $upstream_http_*, and nothing of it in the page."""
+    text = http(nginx_headers={"X-Mine": "1"}) + site(headers={"X-Own": "1"})
+    assert "$sent_http_x_mine " in text
+    assert "$sent_http_x_own " in text
+    assert "upstream_http" not in text
 
 
 def test_an_app_that_binds_browsers_to_https_itself_is_left_to_it():
     maps = read(http())
     (hsts,) = [lines for name, lines in maps.items() if name.endswith("$webstack_hsts")]
-    assert 'map "$https:$upstream_http_strict_transport_security" $webstack_hsts' in maps
+    assert 'map "$https:$sent_http_strict_transport_security" $webstack_hsts' in maps
     assert hsts == ['"on:" "max-age=63072000"', 'default ""']
 
 
@@ -820,10 +838,10 @@ CLOSED = {
 
 def test_maintenance_answers_everybody_but_operators():
     found = read(site(**CLOSED))
-    assert found["geo $webstack_closed_shop"] == ["default 1", "192.0.2.0/24 0", "2001:db8::/32 0"]
+    assert found["geo $webstack_shop_503"] == ["default 1", "192.0.2.0/24 0", "2001:db8::/32 0"]
     # A location does not have the `if` of the one around it.
     for location in ("/", "^~ /static/", f"^~ /static/ > {HASHED}"):
-        closed = found[f"server > location {location} > if ($webstack_closed_shop)"]
+        closed = found[f"server > location {location} > if ($webstack_shop_503)"]
         assert closed == ["error_page 503 /.webstack/maintenance", "return 503"]
     page = found["server > location = /.webstack/maintenance"]
     assert page == [
@@ -855,7 +873,7 @@ def test_a_site_that_is_open_has_no_maintenance():
 
 
 def test_names_with_dashes_have_variables_of_their_own():
-    assert "geo $webstack_closed_a_b {" in site(name="a-b", maintenance=True)
+    assert "geo $webstack_a_b_503 {" in site(name="a-b", maintenance=True)
 
 
 def test_static_files_of_the_release_before_are_found_where_the_live_one_has_none():
@@ -962,13 +980,26 @@ def test_names_with_a_digest_are_known(name, expected):
 def test_files_whose_name_has_a_digest_are_kept_forever_and_no_header_is_lost():
     immutable = render("include/immutable.conf.j2")
     assert read(immutable)[""] == [
-        "expires off",
-        'set $webstack_cache_control "public, max-age=31536000, immutable"',
+        'set $webstack_cache_control "${webstack_private}max-age=31536000, immutable"',
     ]
     lines = read(render("include/server.conf.j2"))[""]
     assert {'set $webstack_cache_control ""', "add_header Cache-Control $webstack_cache_control"} <= set(
         lines
     )
+
+
+@pytest.mark.parametrize("keys", [{"allow": ["10.0.0.0/8"]}, {"basic_auth": {"users": {"a": "b"}}}])
+def test_files_that_not_everybody_may_have_are_kept_by_browsers_alone(keys):
+    private = 'set $webstack_private "private, "'
+    text = site(**keys, methods=["GET"])
+    assert private in read(text)["server"]
+    # Nothing is set after it.
+    assert text.index(private) < text.index("break;")
+    assert private not in read(site(deny=["10.0.0.0/8"]))["server"]
+    assert 'set $webstack_private ""' in read(render("include/server.conf.j2"))[""]
+    for name in ("static", "immutable"):
+        (line,) = [line for line in read(render(f"include/{name}.conf.j2"))[""] if "max-age" in line]
+        assert line.startswith('set $webstack_cache_control "${webstack_private}max-age=')
 
 
 @pytest.mark.parametrize("can", [NEW, OLD])
@@ -1009,7 +1040,7 @@ def test_the_health_path_of_each_site_of_a_server_leads_to_its_own_app():
     assert found["server > location = /wiki/healthz"][-1] == "proxy_pass http://webstack_wiki"
     found = server(SHOP, {**WIKI, "maintenance": {"health": "/wiki/healthz"}})
     assert found["server > location = /wiki/healthz"][-1] == "proxy_pass http://webstack_wiki"
-    assert found["server > location / > if ($webstack_closed_shop)"]
+    assert found["server > location / > if ($webstack_shop_503)"]
     # Files alone have no health.
     alone = {"name": "docs", "root": "/srv/docs", "domains": ["docs.example.com"], **closed}
     assert "server > location = /healthz" not in server(alone)
@@ -1038,7 +1069,7 @@ def test_a_proxy_that_ends_tls_may_come_without_it_and_nobody_else():
     maps = read(http({**SHOP, "tls": "acme"}, **PROXIES))
     peer = "map $webstack_peer:$http_x_forwarded_proto $webstack_https"
     assert maps[peer] == ["default $https", "trusted:https on"]
-    assert 'map "$webstack_https:$upstream_http_strict_transport_security" $webstack_hsts' in maps
+    assert 'map "$webstack_https:$sent_http_strict_transport_security" $webstack_hsts' in maps
 
 
 def test_a_method_is_logged_as_it_was_asked_with():

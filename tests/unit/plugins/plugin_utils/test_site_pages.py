@@ -166,7 +166,7 @@ def test_maintenance_takes_its_own_page_or_that_of_503_or_the_collections():
     of_503 = resolve(maintenance=True, error_pages={503: "/p/503.html"})["maintenance"]
     assert (of_503["root"], of_503["file"]) == ("/p", "/503.html")
     assert resolve(maintenance=True)["maintenance"] == {
-        "variable": "webstack_closed_shop",
+        "variable": "webstack_shop_503",
         "allow": [],
         "health": "",
         "root": "/etc/nginx/webstack/pages",
