@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # What is named after the app, anywhere but in caches, logs and temporary files.
 TRACES = (
-    r"find / /run -xdev \( -path /proc -o -path /var/log/journal -o -path '/var/cache/*' -o -path /root"
+    r"find / /run -xdev \( -path /proc -o -path /var/log -o -path '/var/cache/*' -o -path /root"
     r" -o -path /tmp \) -prune -o -name '*alpha*' -not -path '/usr/*' -print"
 )
 
@@ -20,6 +20,8 @@ def test_removing_one_app_removes_all_of_it_and_nothing_else(pair):
     loads[0].without_failure()
 
     assert host.sh(TRACES) == ""
+    # What it was asked stays on record.
+    assert host.sh("ls /var/log/nginx/alpha.*") != ""
     assert host.ti.run("getent passwd alpha; getent group alpha").stdout == ""
     assert host.ti.run("systemctl list-units --all --plain --no-legend 'gunicorn-alpha*'").stdout == ""
     assert host.gives_no_answer("alpha.test")
