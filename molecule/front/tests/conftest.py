@@ -96,7 +96,7 @@ class Client:
         """Return the command by which a path is fetched."""
         scheme = "https" if port == 443 else "http"
         where = f"--resolve {domain}:{port}:{self.of_proxy()}"
-        return f"curl -sS --max-time 20 {where} {options} '{scheme}://{domain}{path}'"
+        return f"curl -sS --max-time 20 {where} {options} '{scheme}://{domain}:{port}{path}'"
 
     def get(self, path: str = "/", options: str = "", domain: str = "alpha.test", port: int = 80) -> str:
         """Fetch a path and return what curl prints. options: further ones of curl."""
