@@ -251,6 +251,7 @@ def _build_release(plan: Plan, builder: Builder, archive: Path | None, steps: St
             with steps.step("build"):
                 _release_hooks.build(plan.commands, layout, plan.id, plan.shared, plan.surroundings)
         if plan.static:
+            _release_shared.show(plan.shared, plan.static, layout.shared)
             with steps.step("compress"):
                 _release_static.compress(code, plan.static)
         with steps.step("compile"):

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +17,7 @@ from ansible_collections.webstack.python.plugins.module_utils._release_code impo
 from ansible_collections.webstack.python.plugins.module_utils._release_layout import ReleaseError
 
 FILE, FOLDER = "file", "folder"
+NGINX = "www-data"  # the group of Nginx's workers, which each Debian has
 
 
 def missing(entries: Iterable[str], shared: Path, shipped: Mapping[str, str]) -> list[str]:
@@ -63,6 +66,37 @@ def make(entries: Iterable[str], shared: Path, code: Path, app: str) -> None:
             staged.chmod(0o750)
         give(staged, app)
         os.rename(staged, path)
+
+
+def show(entries: Iterable[str], served: Iterable[str], shared: Path) -> None:
+    """Let Nginx read what it serves of the shared entries, now and when the app adds to it.
+
+    Its group gets the folders on the way and all that is below. What is made there has the group of its
+    folder, which may read it by the app's umask. served: the folders of a release that Nginx serves.
+    Raises OSError.
+    """
+    names = [PurePosixPath(entry) for entry in entries]
+    group = grp.getgrnam(NGINX).gr_gid
+    for folder in map(PurePosixPath, served):
+        for name in names:
+            if name in folder.parents:
+                for parent in (name, *(each for each in folder.parents if name in each.parents)):
+                    os.chown(shared / parent, -1, group, follow_symlinks=False)
+                _show_tree(shared / folder, group)
+            elif folder in (name, *name.parents):
+                _show_tree(shared / name, group)
+
+
+def _show_tree(top: Path, group: int) -> None:
+    if top.is_file():
+        os.chown(top, -1, group, follow_symlinks=False)
+    for _folder, _folders, files, descriptor in os.fwalk(top):
+        os.fchown(descriptor, -1, group)
+        os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | stat.S_ISGID)
+        for name in files:
+            # The app goes on writing.
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(name, -1, group, dir_fd=descriptor, follow_symlinks=False)
 
 
 def discard(entries: Iterable[str], shared: Path) -> None:

@@ -36,9 +36,8 @@ def deploy(front, release: str, **variables: Any) -> None:
     put(front.folder / "alpha", release)
     put(harness.write_app(folder, "unserved"), release)
     nginx = {"domains": ["unserved.test"]}
-    front.host.deploy(
-        [front.entry(static=FOLDERS), harness.entry("unserved", folder, nginx=nginx)], **variables
-    ).succeeded()
+    alpha = {**front.entry(static={**FOLDERS, "/media/": "media"}), "shared": ["media"]}
+    front.host.deploy([alpha, harness.entry("unserved", folder, nginx=nginx)], **variables).succeeded()
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +56,15 @@ def head(client, path: str, *encodings: str) -> dict[str, str]:
     status, *lines = client.get(path, f"-o /dev/null -D - {accepts}").splitlines()
     headers = dict(line.split(": ", 1) for line in lines if ": " in line)
     return {"status": status.split()[1], **{name.lower(): value.strip() for name, value in headers.items()}}
+
+
+def test_what_the_app_writes_is_served_as_it_is_now(front, client):
+    write = "umask 027; mkdir -p /srv/alpha/shared/media/new; echo {} > /srv/alpha/shared/media/new/file"
+    for text in ("one", "and another"):
+        front.host.sh(f"runuser -u alpha -- sh -c '{write.format(text)}'")
+        assert client.get("/media/new/file") == text
+    front.host.sh("runuser -u alpha -- rm /srv/alpha/shared/media/new/file")
+    assert client.status("/media/new/file") == 404
 
 
 @pytest.mark.parametrize("prefix", FOLDERS)

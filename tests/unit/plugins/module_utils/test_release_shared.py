@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import stat
 
@@ -123,3 +124,58 @@ def test_a_link_that_was_replaced_is_refused(code, shared, harm):
         (code / "uploads").symlink_to("elsewhere")
     with pytest.raises(ReleaseError, match="something else in the place of the shared 'uploads'"):
         _release_shared.refuse_replaced(["uploads"], shared, code)
+
+
+@pytest.fixture
+def shown(shared, monkeypatch):
+    """What Nginx's group was given, by its path below the shared entries."""
+    found = set()
+
+    def give(path, _uid, gid, *, dir_fd=None, follow_symlinks=True):
+        assert gid == grp.getgrnam("www-data").gr_gid
+        assert dir_fd is None or not follow_symlinks
+        found.add(os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd else "", path))
+
+    monkeypatch.setattr(os, "chown", give)
+    monkeypatch.setattr(
+        os, "fchown", lambda descriptor, *owner: give(os.readlink(f"/proc/self/fd/{descriptor}"), *owner)
+    )
+    return lambda: {os.path.relpath(path, shared) for path in found}
+
+
+@pytest.fixture
+def kept(shared):
+    """Shared entries with something in them."""
+    for folder in ("media/public/new", "data"):
+        (shared / folder).mkdir(parents=True)
+    for name in ("media/public/a.png", "media/private", "data/secret"):
+        (shared / name).write_text("a")
+    return ["media", "data"]
+
+
+def test_nginx_reads_what_it_serves_of_a_shared_folder_and_nothing_else(kept, shared, shown):
+    _release_shared.show(kept, ["static", "media/public"], shared)
+    assert shown() == {"media", "media/public", "media/public/new", "media/public/a.png"}
+    assert mode(shared / "media/public/new") & stat.S_ISGID
+    assert not mode(shared / "media") & stat.S_ISGID
+
+
+@pytest.mark.parametrize("served", ["data", "."])
+def test_nginx_reads_a_shared_folder_that_is_served_or_lies_in_what_is_served(kept, shared, shown, served):
+    _release_shared.show(kept, [served], shared)
+    assert {"data", "data/secret"} <= shown()
+    assert ("media/private" in shown()) is (served == ".")
+
+
+def test_nginx_is_led_nowhere_by_a_link(kept, shared, shown, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/file").write_text("a")
+    (shared / "data/link").symlink_to(tmp_path / "elsewhere")
+    _release_shared.show(kept, ["data"], shared)
+    assert not any("elsewhere" in path for path in shown())
+
+
+def test_nginx_reads_a_shared_file_that_is_served(kept, shared, shown):
+    (shared / "robots.txt").write_text("a")
+    _release_shared.show([*kept, "robots.txt"], ["."], shared)
+    assert "robots.txt" in shown()
