@@ -1,36 +1,11 @@
-"""The drop-in of nginx's unit: what it takes away, and what systemd makes of it."""
+"""The drop-in of nginx's unit: what it takes away, and what nginx keeps."""
 
 from __future__ import annotations
-
-import re
-import shutil
-import subprocess
 
 import pytest
 
 from tests.unit.roles import front_tree
 
-# Debian's unit, which is the same in 12 and 13 but for its comments.
-DEBIANS = """\
-[Unit]
-Description=A high performance web server and a reverse proxy server
-After=network-online.target remote-fs.target nss-lookup.target
-Wants=network-online.target
-
-[Service]
-Type=forking
-PIDFile=/run/nginx.pid
-ExecStartPre=/usr/sbin/nginx -t -q -g 'daemon on; master_process on;'
-ExecStart=/usr/sbin/nginx -g 'daemon on; master_process on;'
-ExecReload=/usr/sbin/nginx -g 'daemon on; master_process on;' -s reload
-ExecStop=-/sbin/start-stop-daemon --quiet --stop --retry QUIT/5 --pidfile /run/nginx.pid
-TimeoutStopSec=5
-KillMode=mixed
-
-[Install]
-WantedBy=multi-user.target
-"""
-MOST_EXPOSED = 2.6
 # Without one of these, nginx does not start as root, bind port 80, open logs of others, or change its user.
 NEEDED = {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"}
 
@@ -42,30 +17,6 @@ def drop_in(**variables):
 
 def directives(text):
     return [line for line in text.splitlines() if "=" in line and not line.startswith("#")]
-
-
-@pytest.fixture
-def exposure(tmp_path):
-    """Return what systemd says of Debian's unit with a drop-in, from 0 to 10."""
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("no systemd-analyze here; the scenario front asks that of its hosts")
-
-    def judge(text):
-        (tmp_path / "nginx.service").write_text(f"{DEBIANS}\n{text}")
-        table = subprocess.run(
-            ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(tmp_path / "nginx.service")],
-            check=False,
-            capture_output=True,
-            text=True,
-        ).stdout
-        return float(re.search(r"exposure level for .*: (\d+\.\d+)", table)[1])
-
-    return judge
-
-
-def test_sandbox_leaves_little_exposed(exposure):
-    assert exposure(drop_in()) <= MOST_EXPOSED
-    assert exposure(drop_in(nginx_sandbox="off")) > 9
 
 
 def test_nginx_keeps_what_it_needs_and_no_more():
