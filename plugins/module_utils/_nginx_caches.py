@@ -5,7 +5,8 @@
     /var/cache/nginx/webstack/<site>/7/c3/6f1ed002ab5595859014ebf0951522d9
 
 nginx makes a site's folder and all in it, but not what the folder lies in. A file is named after its key, or
-after the key and what `Vary` names, so the key itself is read from the file.
+after the key and what `Vary` names, so the key itself is read from the file. It begins with the version of its
+format (`ngx_http_file_cache_header_t` in nginx's ngx_http_cache.h).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ansible_collections.webstack.python.plugins.module_utils._files import nami
 FOLDER = Path("var/cache/nginx/webstack")
 FILE_NAME = re.compile(r"[0-9a-f]{32}")  # one that is still being written has more
 KEY = re.compile(rb"\nKEY: ([^\n]*)\n")
+NO_VERSION = bytes(8)
 HEAD = 32 * 1024  # bytes: nginx's own header, and the longest request line
 URL = re.compile(r"https?://[^/]+")
 
@@ -90,6 +92,18 @@ class Caches:
                 path = Path(folder) / name
                 if FILE_NAME.fullmatch(name) and (not url or is_for(_key(path), url)):
                     yield path
+
+
+def remove(path: Path) -> None:
+    """Remove an answer; nginx, which removes answers as well, may have done it.
+
+    A worker keeps a file open that it sends often, and reads the beginning of it for each request: one of a
+    version that it does not know, it takes for none. Who is being sent the answer gets it whole.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        with path.open("r+b", buffering=0) as file:
+            file.write(NO_VERSION)
+        path.unlink()
 
 
 def is_for(key: str, url: str) -> bool:

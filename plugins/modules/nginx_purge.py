@@ -58,7 +58,7 @@ removed:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.webstack.python.plugins.module_utils._nginx_caches import Caches
+from ansible_collections.webstack.python.plugins.module_utils._nginx_caches import Caches, remove
 
 SITE = re.compile(r"[a-z][a-z0-9-]*")
 ARGUMENTS = {"site": {"type": "str", "required": True}, "url": {"type": "str", "default": ""}}
@@ -73,8 +73,7 @@ def main() -> None:
     try:
         answers = list(Caches().answers(site, url))
         for path in () if module.check_mode else answers:
-            # nginx removes answers as well.
-            path.unlink(missing_ok=True)
+            remove(path)
     except OSError as error:
         module.fail_json(msg=f"the cache of {site} could not be emptied: {error}")
     module.exit_json(changed=bool(answers), removed=len(answers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import shlex
+import subprocess
 import time
 
 import harness
@@ -156,6 +157,23 @@ def test_a_purge_removes_one_url_or_all(cached, client, url, left):
     assert purge(cached, url=url).succeeded().changed
     assert went(client, "/?kept") == left
     assert twice(client, "/?purge") == ["MISS", "HIT"]
+
+
+def test_a_purge_is_at_once_also_for_an_answer_that_everybody_asks_for(cached, client):
+    client.get("/?often")
+    (kept,) = cached.host.sh(f"grep -rlF 'alpha.test/?often' {FOLDER}/alpha").split()
+    ask = (
+        "$(curl -s -o /dev/null -w '%header{x-cache-status}' -H 'Host: alpha.test' 'http://127.0.0.1/?often')"
+    )
+    # The purge comes before one of the last two.
+    script = f"exec 3<{kept}; while [ {kept} -ef /dev/fd/3 ]; do last={ask}; done; echo $last {ask}"
+    with subprocess.Popen(
+        ["docker", "exec", cached.host.name, "timeout", "60", "bash", "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as asking:
+        assert purge(cached, url="/?often").succeeded().changed
+        assert "MISS" in asking.communicate()[0].split()
 
 
 def test_a_purge_of_nothing_changes_nothing(cached):

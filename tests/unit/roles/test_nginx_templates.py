@@ -739,6 +739,8 @@ def test_cache_is_a_zone_of_the_sites_own():
         "proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504",
         "proxy_cache_background_update on",
         "proxy_cache_revalidate on",
+        "open_file_cache max=200 inactive=10s",
+        "open_file_cache_valid 1s",
     } <= set(found["server > location /"])
 
 

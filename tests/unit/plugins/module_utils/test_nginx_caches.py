@@ -63,6 +63,22 @@ def test_an_answer_that_nginx_has_just_removed_is_passed_over(caches):
     assert list(caches.answers("blog")) == []
 
 
+def test_an_answer_that_a_worker_has_open_is_none_to_it_any_more(caches):
+    path = keep(caches, "shop", 1, NEWS)
+    whole = path.read_bytes()
+    with path.open("rb") as opened:
+        _nginx_caches.remove(path)
+        assert opened.read() == bytes(8) + whole[8:]
+    assert not path.exists()
+
+
+def test_an_answer_that_nginx_has_removed_meanwhile_is_gone(caches):
+    path = keep(caches, "shop", 1, NEWS)
+    path.unlink()
+    _nginx_caches.remove(path)
+    assert not path.exists()
+
+
 def test_long_urls_are_found(caches):
     path = keep(caches, "shop", 1, f"{NEWS}?{'x' * 8000}")
     assert list(caches.answers("shop", f"/news?{'x' * 8000}")) == [path]
