@@ -5,8 +5,8 @@
     /var/cache/nginx/webstack/<site>/7/c3/6f1ed002ab5595859014ebf0951522d9
 
 nginx makes a site's folder and all in it, but not what the folder lies in. A file is named after its key, or
-after the key and what `Vary` names, so the key itself is read from the file. It begins with the version of its
-format (`ngx_http_file_cache_header_t` in nginx's ngx_http_cache.h).
+after the key and what `Vary` names, so the key itself is read from the file. It begins with the version of
+its format (`ngx_http_file_cache_header_t` in nginx's ngx_http_cache.h).
 """
 
 from __future__ import annotations
