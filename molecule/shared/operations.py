@@ -48,7 +48,8 @@ class Operations:
     def __init__(self, pair: Any, site: faults.Site) -> None:
         self.pair = pair
         self.site = site
-        self.number = int(time.time())  # a host that is kept for a second round knows none of them
+        # A host that is kept for a second round knows none of them, and Nginx takes sizes of nine digits.
+        self.number = int(time.time()) % 10**9
         self.known: dict[str, Traced] = {}
 
     def get(self, name: str) -> faults.Operation:
