@@ -99,10 +99,14 @@ def remove(path: Path) -> None:
 
     A worker keeps a file open that it sends often, and reads the beginning of it for each request: one of a
     version that it does not know, it takes for none. Who is being sent the answer gets it whole.
+    Raises OSError, also for a link: the folder is the workers', who must not choose what root writes to.
     """
     with contextlib.suppress(FileNotFoundError):
-        with path.open("r+b", buffering=0) as file:
-            file.write(NO_VERSION)
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+        try:
+            os.write(descriptor, NO_VERSION)
+        finally:
+            os.close(descriptor)
         path.unlink()
 
 

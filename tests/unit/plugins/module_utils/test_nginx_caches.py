@@ -72,6 +72,17 @@ def test_an_answer_that_a_worker_has_open_is_none_to_it_any_more(caches):
     assert not path.exists()
 
 
+def test_what_the_workers_link_to_from_there_is_not_written_to(caches, tmp_path):
+    path = keep(caches, "shop", 1, NEWS)
+    path.unlink()
+    other = tmp_path / "shadow"
+    other.write_text("root:*:20000:0:99999:7:::\n")
+    path.symlink_to(other)
+    with pytest.raises(OSError, match="symbolic links"):
+        _nginx_caches.remove(path)
+    assert other.read_text() == "root:*:20000:0:99999:7:::\n"
+
+
 def test_an_answer_that_nginx_has_removed_meanwhile_is_gone(caches):
     path = keep(caches, "shop", 1, NEWS)
     path.unlink()
